@@ -1,0 +1,1 @@
+"""Takes an alert from any monitoring tool and carries it to resolution."""

@@ -1,0 +1,1 @@
+"""People and keys: sign-in links, API keys."""

@@ -1,0 +1,1 @@
+"""Other systems' own protocols, so that their clients work unmodified."""

@@ -1,0 +1,1 @@
+"""From journal entries to incidents: which alerts belong together, and what people should hear of."""

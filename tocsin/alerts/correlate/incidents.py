@@ -1,0 +1,121 @@
+"""What a change does to an incident. Values in, values out; ``step.py`` reads and writes them."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from tocsin.alerts import transition
+from tocsin.alerts.correlate.grouping import Group
+from tocsin.alerts.models import Incident
+from tocsin.alerts.news import ChangedAlert, News
+from tocsin.core.severity import RANK
+
+
+class Live(msgspec.Struct):
+    """An incident that alerts may join, as it is while changes are applied to it."""
+
+    id: int  # 0 until it is stored
+    key: str
+    title: str
+    status: str
+    severity: str
+    labels: dict[str, str]
+    firing: int
+    total: int
+    trace_id: str
+    opened_at: datetime
+    resolved_at: datetime | None = None
+    close_at: datetime | None = None
+    changed: bool = False
+
+    @classmethod
+    def opened(cls, group: Group, change: ChangedAlert, trace_id: str, now: datetime) -> "Live":
+        """A new incident."""
+        return cls(
+            id=0,
+            key=group.key,
+            title=group.title,
+            status=Incident.OPEN,
+            severity=change.severity,
+            labels=group.labels,
+            firing=0,
+            total=0,
+            trace_id=trace_id,
+            opened_at=min(change.started_at, now),
+        )
+
+    def apply(self, change: ChangedAlert, now: datetime, close_after: timedelta) -> str:
+        """Take one change in; return the decision in words, with ``{id}`` for the incident's number."""
+        self.changed = True
+        if RANK[change.severity] > RANK[self.severity]:
+            self.severity = change.severity
+        if change.kind in transition.OPENING:
+            return self._fired()
+        if change.kind in transition.ENDING:
+            return self._ended(change, now, close_after)
+        return f"severity is now {change.severity}, in incident #{{id}}"
+
+    def _fired(self) -> str:
+        self.firing += 1
+        self.total += 1
+        if self.total == 1:
+            return "opened incident #{id}: no live one has {group}"
+        if self.status == Incident.RESOLVED:
+            self.status, self.resolved_at, self.close_at = Incident.OPEN, None, None
+            return "reopened incident #{id}, resolved shortly before, for {group}"
+        return "joined incident #{id}, which has the same {group}"
+
+    def _ended(self, change: ChangedAlert, now: datetime, close_after: timedelta) -> str:
+        self.firing = max(0, self.firing - 1)
+        how = "expired: its source fell silent" if change.kind == transition.EXPIRED else "ended"
+        if self.firing:
+            return f"{how}; {self.firing} other alerts of incident #{{id}} still fire, so no message"
+        if self.status == Incident.RESOLVED:
+            return f"{how}; incident #{{id}} was resolved before"
+        self.status = Incident.RESOLVED
+        self.resolved_at = change.ended_at or now
+        self.close_at = now + close_after
+        return f"{how}; the last firing alert of incident #{{id}}, which is resolved"
+
+
+class Bulletin:
+    """Collects what people should hear: changes of one incident share a run until its status turns."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, tuple[Live, str, list[ChangedAlert], str]] = {}
+        self._done: list[tuple[Live, str, list[ChangedAlert], str, int, int]] = []
+
+    def add(self, incident: Live, change: ChangedAlert, trace_id: str) -> None:
+        """Tell of a change that was just applied."""
+        if change.kind in transition.ENDING and incident.status != Incident.RESOLVED:
+            return
+        found = self._open.get(id(incident))
+        if found is not None and found[1] != incident.status:
+            self._finish(found)
+            found = None
+        if found is None:
+            found = self._open[id(incident)] = (incident, incident.status, [], trace_id)
+        found[2].append(change)
+
+    def _finish(self, part: tuple[Live, str, list[ChangedAlert], str]) -> None:
+        self._done.append((*part, part[0].firing, part[0].total))
+
+    def news(self) -> Iterable[News]:
+        """Everything collected, in order; the incidents must have been stored."""
+        for part in self._open.values():
+            self._finish(part)
+        for incident, status, changes, trace_id, firing, total in self._done:
+            yield News(
+                incident_id=incident.id,
+                title=incident.title,
+                status=status,
+                severity=incident.severity,
+                labels=incident.labels,
+                firing=firing,
+                total=total,
+                opened_at=incident.opened_at,
+                trace_id=trace_id,
+                reason=changes[0].kind,
+                changes=changes,
+            )

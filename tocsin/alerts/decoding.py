@@ -1,0 +1,46 @@
+"""Typed decoding of lists of alerts, which names the place of an error and keeps the good ones."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import msgspec
+
+from tocsin.alerts.events import AlertEvent, Problem, Reading
+from tocsin.core.errors import Rejected
+
+T = TypeVar("T")
+_raw_list = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Alerts(Generic[T]):
+    """Decodes lists of one struct; when the list as a whole cannot be read, each item alone."""
+
+    def __init__(self, struct: type[T], event: Callable[..., AlertEvent]) -> None:
+        self._all = msgspec.json.Decoder(list[struct])  # type: ignore[valid-type]
+        self._one = msgspec.json.Decoder(struct)
+        self._event = event
+
+    def read(self, body: bytes | msgspec.Raw, *context: object) -> Reading:
+        """Read a JSON list; ``context`` is handed on to ``event``.
+
+        Raises Rejected when it is no list, or none of its items can be read.
+        """
+        try:
+            return Reading([self._event(item, *context) for item in self._all.decode(body)])
+        except (msgspec.DecodeError, RecursionError) as error:
+            return self._each(body, context, error)
+
+    def _each(self, body: bytes | msgspec.Raw, context: tuple[object, ...], cause: Exception) -> Reading:
+        try:
+            items = _raw_list.decode(body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Rejected(str(error)) from error
+        reading = Reading([], [])
+        for index, item in enumerate(items):
+            try:
+                reading.alerts.append(self._event(self._one.decode(item), *context))
+            except (msgspec.DecodeError, RecursionError) as error:
+                reading.errors.append(Problem(index, str(error)))
+        if not reading.alerts:
+            raise Rejected(str(cause))
+        return reading

@@ -1,0 +1,60 @@
+"""What an alert may be: bounds that hold whatever driver read it."""
+
+from datetime import datetime
+
+from tocsin.alerts.events import AlertEvent, Problem, Reading
+
+MAX_ALERTS = 20_000
+MAX_LABELS = 256
+MAX_NAME = 256
+MAX_VALUE = 8_192
+MAX_ANNOTATION = 65_536
+MAX_FINGERPRINT = 64
+_YEARS = range(1970, 9000)
+
+
+def keep_good(reading: Reading) -> Reading:
+    """Move alerts that break a bound to the errors; the others stay."""
+    good, errors = [], list(reading.errors)
+    for index, event in enumerate(reading.alerts):
+        wrong = what_is_wrong(event) if index < MAX_ALERTS else f"more than {MAX_ALERTS} alerts in one post"
+        if wrong is None:
+            good.append(event)
+        else:
+            errors.append(Problem(index, wrong))
+    return Reading(good, errors)
+
+
+def what_is_wrong(event: AlertEvent) -> str | None:
+    """Why an alert cannot be taken, in words for its sender; None when it can."""
+    if not event.labels:
+        return "at least one label pair required"
+    if len(event.labels) > MAX_LABELS:
+        return f"{len(event.labels)} labels; at most {MAX_LABELS} are taken"
+    if len(event.fingerprint) > MAX_FINGERPRINT or "\0" in event.fingerprint:
+        return f"the fingerprint is longer than {MAX_FINGERPRINT} characters or holds a NUL"
+    for moment in (event.starts_at, event.ends_at, event.expires_at):
+        if moment is not None and moment.year not in _YEARS:
+            return f"the time {moment.isoformat()} is out of range"
+    return (
+        _pairs("label", event.labels, MAX_VALUE)
+        or _pairs("annotation", event.annotations, MAX_ANNOTATION)
+        or _order(event.starts_at, event.ends_at)
+    )
+
+
+def _pairs(kind: str, pairs: dict[str, str], longest: int) -> str | None:
+    for name, value in pairs.items():
+        if not name or len(name) > MAX_NAME or not name.isprintable():
+            return f"{kind} name {name[:40]!r} is empty, longer than {MAX_NAME} characters or not printable"
+        if len(value) > longest:
+            return f"{kind} {name!r} is {len(value)} characters long; at most {longest} are taken"
+        if "\0" in value:
+            return f"{kind} {name!r} holds a NUL character"
+    return None
+
+
+def _order(starts_at: datetime | None, ends_at: datetime | None) -> str | None:
+    if starts_at is not None and ends_at is not None and ends_at < starts_at:
+        return "start time must be before end time"
+    return None

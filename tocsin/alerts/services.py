@@ -1,0 +1,76 @@
+"""What people do to incidents, and what time does to them. The only code besides intake and
+correlation that writes here."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from tocsin.alerts.models import AlertHistory, Incident
+from tocsin.core.errors import Rejected
+
+
+def acknowledge(*, incident_id: int, actor: str, now: datetime, trace_id: str) -> Incident:
+    """Somebody takes an open incident on. Raises Rejected where it is not open any more."""
+    with transaction.atomic():
+        incident = _locked(incident_id)
+        if incident.status == Incident.ACKNOWLEDGED:
+            return incident
+        if incident.status != Incident.OPEN:
+            raise Rejected(
+                f"incident #{incident_id} is {incident.status}; only an open one can be acknowledged"
+            )
+        incident.status = Incident.ACKNOWLEDGED
+        incident.acknowledged_at, incident.acknowledged_by = now, actor
+        _note(incident, "acknowledged", actor, now, trace_id)
+    return incident
+
+
+def resolve(*, incident_id: int, actor: str, now: datetime, trace_id: str, close_at: datetime) -> Incident:
+    """Somebody declares an incident over. Alerts that still fire stay as their source tells them;
+    a new one reopens it. Raises Rejected where it is over already."""
+    with transaction.atomic():
+        incident = _locked(incident_id)
+        if not incident.live:
+            raise Rejected(f"incident #{incident_id} is {incident.status} already")
+        incident.status = Incident.RESOLVED
+        incident.resolved_at, incident.close_at = now, close_at
+        _note(incident, "resolved", actor, now, trace_id)
+    return incident
+
+
+def close_resolved(now: datetime, limit: int = 500) -> int:
+    """Close incidents that stayed resolved long enough; alerts that fire again open a new one."""
+    with transaction.atomic():
+        due = list(
+            Incident.objects.filter(close_at__lte=now)
+            .select_for_update()
+            .order_by("close_at")
+            .values_list("pk", flat=True)[:limit]
+        )
+        Incident.objects.filter(pk__in=due).update(
+            status=Incident.CLOSED, closed_at=now, close_at=None, live_key=None, updated_at=now
+        )
+    return len(due)
+
+
+def _locked(incident_id: int) -> Incident:
+    incident = Incident.objects.select_for_update().filter(pk=incident_id).first()
+    if incident is None:
+        raise Rejected(f"there is no incident #{incident_id}")
+    return incident
+
+
+def _note(incident: Incident, kind: str, actor: str, now: datetime, trace_id: str) -> None:
+    incident.updated_at = now
+    incident.save()
+    AlertHistory.objects.create(
+        kind=kind,
+        severity=incident.severity,
+        at=now,
+        received_at=now,
+        trace_id=trace_id,
+        actor=actor,
+        incident=incident,
+        decision=AlertHistory.ACTION,
+        reason=f"{actor} {kind} incident #{incident.pk}",
+    )

@@ -1,0 +1,99 @@
+"""What one message changes about an alert. Values in, values out.
+
+State follows the source's own times, so that repeated, late and out-of-order messages change
+nothing: a message about an episode that is already over does not reopen it.
+"""
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+from tocsin.alerts.events import AlertEvent
+
+FIRED: Final = "fired"
+REFIRED: Final = "refired"
+SEVERITY: Final = "severity"
+RESOLVED: Final = "resolved"
+EXPIRED: Final = "expired"
+Change = Literal["fired", "refired", "severity", "resolved", "expired"]
+OPENING: Final = frozenset({FIRED, REFIRED})
+ENDING: Final = frozenset({RESOLVED, EXPIRED})
+
+
+class State(msgspec.Struct, gc=False):
+    """The current state of one fingerprint; ``timed_out`` where it ended by expiry, not by its source."""
+
+    status: str
+    severity: str
+    started_at: datetime
+    ended_at: datetime | None
+    expires_at: datetime | None
+    timed_out: bool
+    episode: int
+    annotations: str
+
+
+def opened(event: AlertEvent, annotations: str, now: datetime, episode: int = 1) -> State:
+    """The state of an alert that begins to fire."""
+    return State(
+        status="firing",
+        severity=event.severity,
+        started_at=min(event.starts_at or now, now),
+        ended_at=None,
+        expires_at=event.expires_at,
+        timed_out=False,
+        episode=episode,
+        annotations=annotations,
+    )
+
+
+def apply(state: State, event: AlertEvent, annotations: str, now: datetime) -> tuple[State, Change | None]:
+    """The state after a message, and the material change it made, if any."""
+    if event.status == "resolved":
+        return _resolved(state, event, now)
+    if state.status == "firing":
+        return _firing_on(state, event, annotations)
+    if _over(state, event):
+        return state, None
+    return opened(event, annotations, now, state.episode + 1), REFIRED
+
+
+def _firing_on(state: State, event: AlertEvent, annotations: str) -> tuple[State, Change | None]:
+    moved = event.severity != state.severity
+    after = State(
+        status="firing",
+        severity=event.severity,
+        started_at=min(state.started_at, event.starts_at or state.started_at),
+        ended_at=None,
+        expires_at=event.expires_at,
+        timed_out=False,
+        episode=state.episode,
+        annotations=annotations,
+    )
+    return after, SEVERITY if moved else None
+
+
+def _resolved(state: State, event: AlertEvent, now: datetime) -> tuple[State, Change | None]:
+    if state.status != "firing":
+        return state, None
+    if event.ends_at is not None and event.ends_at < state.started_at:
+        return state, None  # it speaks of an earlier episode
+    return ended(state, event.ends_at or now, timed_out=False), RESOLVED
+
+
+def ended(state: State, ended_at: datetime, timed_out: bool) -> State:
+    """The state of an alert that ended."""
+    return msgspec.structs.replace(
+        state, status="resolved", ended_at=ended_at, expires_at=None, timed_out=timed_out
+    )
+
+
+def _over(state: State, event: AlertEvent) -> bool:
+    """Whether a firing message speaks of the episode that has already ended.
+
+    After a timeout the same start means that the source is back and it still fires.
+    """
+    if event.starts_at is None or state.ended_at is None or state.timed_out:
+        return False
+    return event.starts_at <= state.started_at or event.starts_at < state.ended_at

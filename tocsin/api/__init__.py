@@ -1,0 +1,1 @@
+"""JSON endpoints: health, readiness, metrics."""

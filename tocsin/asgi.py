@@ -1,0 +1,47 @@
+"""The web process' application: ways in and the live feed's loop in front, Django behind."""
+
+import os
+from datetime import timedelta
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tocsin.settings")
+django = get_asgi_application()
+
+# Below reaches models, which exist once Django is set up.
+# ruff: noqa: E402
+from tocsin.alerts.intake.access import Access
+from tocsin.alerts.intake.committer import Committer
+from tocsin.alerts.intake.door import Door
+from tocsin.alerts.intake.request import Receive, Scope, Send
+from tocsin.core import config, doorbell
+
+committer = Committer(limit=config.number("TOCSIN_INTAKE_QUEUE"), on_change=doorbell.ring)
+door = Door(
+    committer,
+    Access(open_door=config.bound_to_loopback()),
+    max_bytes=config.number("TOCSIN_INTAKE_MAX_BYTES"),
+    resolve_timeout=timedelta(seconds=config.number("TOCSIN_RESOLVE_TIMEOUT")),
+)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Route a connection."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] == "http" and door.matches(scope):
+        await door(scope, receive, send)
+    else:
+        await django(dict(scope), receive, send)  # type: ignore[arg-type]  # looser types, same protocol
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            committer.start()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            committer.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,242 @@
+"""A small HTTP/1.1 client for delivery: guarded, bounded, with kept-alive connections.
+
+General clients resolve names themselves, so that the checked address and the one connected to may
+differ, and cost several times more a request. This one posts a body and reads a short answer.
+Redirects are not followed: a receiver that moved is an error for people to see.
+"""
+
+import asyncio
+import ssl
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final, cast
+from urllib.parse import urlsplit
+
+import httptools
+
+from tocsin.core.errors import Rejected, Unavailable
+from tocsin.core.outbound import Allowed, allowed, resolve
+
+MAX_ANSWER: Final = 64 * 1024
+MAX_RETRY_AFTER: Final = 3600.0
+IDLE_PER_HOST: Final = 64
+_RETRYABLE: Final = {408, 425, 429}
+
+
+@dataclass
+class Response:
+    """A receiver's answer; ``body`` holds its first 64 KiB."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def text(self, limit: int = 300) -> str:
+        """The beginning of the body, for people to read in an error."""
+        return " ".join(self.body[: limit * 4].decode("utf-8", "replace").split())[:limit]
+
+    def require_success(self) -> None:
+        """Raise Unavailable for what may pass later, Rejected for what will not."""
+        if 200 <= self.status < 300:
+            return
+        said = f"HTTP {self.status}" + (f": {self.text()}" if self.body else "")
+        if self.status in _RETRYABLE or self.status >= 500:
+            raise Unavailable(said, self.retry_after())
+        raise Rejected(said)
+
+    def retry_after(self) -> float | None:
+        """Seconds the receiver asked for, capped at an hour; None where it did not say."""
+        said = self.headers.get("retry-after", "")
+        return min(float(said), MAX_RETRY_AFTER) if said.isdecimal() else None
+
+
+class _Connection(asyncio.Protocol):
+    """One connection; one request at a time."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.transport: asyncio.Transport | None = None
+        self.reused = False
+        self._answer: asyncio.Future[Response] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+
+    def send(self, request: bytes) -> asyncio.Future[Response]:
+        assert self.transport is not None
+        self._parser = httptools.HttpResponseParser(self)
+        self._response = Response()
+        self._heard = False
+        self._answer = self._loop.create_future()
+        self.transport.write(request)
+        return self._answer
+
+    @property
+    def usable(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        if self._answer is None or self._answer.done():
+            self.close()  # an answer nobody asked for
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(Unavailable(f"the answer is not HTTP: {error}"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(_Lost(self._heard, exc))
+
+    def _fail(self, error: Exception) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+        self.close()
+
+    # httptools calls these by name.
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._response.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        self._response.body += body
+        if len(self._response.body) > MAX_ANSWER:
+            self._response.body = self._response.body[:MAX_ANSWER]
+            self._finish(reusable=False)
+
+    def on_message_complete(self) -> None:
+        self._finish(reusable=self._parser.should_keep_alive())
+
+    def _finish(self, reusable: bool) -> None:
+        self._response.status = self._parser.get_status_code()
+        if self._response.status < 200:
+            return  # 100 Continue and its like announce the real answer
+        if not reusable:
+            self.close()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(self._response)
+
+
+class _Lost(Exception):
+    """The connection ended before a whole answer."""
+
+    def __init__(self, heard: bool, cause: Exception | None) -> None:
+        super().__init__(f"connection lost: {cause}" if cause else "connection closed without an answer")
+        self.heard = heard
+
+
+@dataclass(frozen=True)
+class _Target:
+    host: str
+    port: int
+    tls: bool
+    path: str
+    authority: str
+
+    @property
+    def pool(self) -> tuple[str, int, bool]:
+        return self.host, self.port, self.tls
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _target(url: str) -> _Target:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise Rejected(f"not a URL: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Rejected("the URL must begin with http:// or https:// and name a host")
+    tls = parts.scheme == "https"
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not path.isascii() or any(c <= " " for c in path + parts.netloc):
+        raise Rejected("the URL holds spaces or characters that are not percent-encoded")
+    return _Target(parts.hostname, port or (443 if tls else 80), tls, path, parts.netloc.rpartition("@")[2])
+
+
+class Client:
+    """Sends requests over kept-alive connections. Belongs to one event loop."""
+
+    def __init__(self, allow: Allowed | None = None) -> None:
+        self._allow = allow if allow is not None else allowed()
+        self._idle: dict[tuple[str, int, bool], deque[_Connection]] = defaultdict(deque)
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], timeout: float = 10.0
+    ) -> Response:
+        """POST a body; ``timeout`` seconds bound the whole exchange.
+
+        Raises Unavailable (no connection, no answer in time), Forbidden (address not allowed) or
+        Rejected (not a URL). Any HTTP status is an answer: see ``Response.require_success``.
+        """
+        target = _target(url)
+        request = _request(target, body, headers)
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._exchange(target, request)
+        except TimeoutError as error:
+            raise Unavailable(f"{target.host}:{target.port} did not answer within {timeout:g} s") from error
+
+    async def _exchange(self, target: _Target, request: bytes) -> Response:
+        connection = await self._connection(target)
+        try:
+            response = await connection.send(request)
+        except _Lost as lost:
+            if connection.reused and not lost.heard:  # the receiver closed it while it was idle
+                return await self._exchange(target, request)
+            raise Unavailable(f"{target.host}:{target.port}: {lost}") from lost
+        except asyncio.CancelledError:
+            connection.close()
+            raise
+        if connection.usable and len(self._idle[target.pool]) < IDLE_PER_HOST:
+            self._idle[target.pool].append(connection)
+        else:
+            connection.close()
+        return response
+
+    async def _connection(self, target: _Target) -> _Connection:
+        idle = self._idle[target.pool]
+        while idle:
+            connection = idle.pop()
+            if connection.usable:
+                connection.reused = True
+                return connection
+        address = await resolve(target.host, target.port, self._allow)
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                _Connection,
+                address,
+                target.port,
+                ssl=_tls() if target.tls else None,
+                server_hostname=target.host if target.tls else None,
+            )
+        except (OSError, ssl.SSLError) as error:
+            raise Unavailable(f"cannot connect to {target.host}:{target.port}: {error}") from error
+        return connection
+
+    def close(self) -> None:
+        """Drop all idle connections."""
+        for idle in self._idle.values():
+            for connection in idle:
+                connection.close()
+        self._idle.clear()
+
+
+def _request(target: _Target, body: bytes, headers: Mapping[str, str]) -> bytes:
+    lines = [f"POST {target.path} HTTP/1.1", f"Host: {target.authority}", f"Content-Length: {len(body)}"]
+    for name, value in headers.items():
+        if "\n" in value or "\r" in value:
+            raise Rejected(f"header {name} holds a line break")
+        lines.append(f"{name}: {value}")
+    return "\r\n".join([*lines, "", ""]).encode("utf-8") + body

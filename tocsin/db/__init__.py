@@ -1,0 +1,1 @@
+"""Django helpers without tables: durable work, field types, set-based SQL."""

@@ -1,0 +1,1 @@
+"""Why, and what to do: providers turn an incident and its checks into findings."""

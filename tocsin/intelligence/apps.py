@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class IntelligenceConfig(AppConfig):
+    name = "tocsin.intelligence"
+    default_auto_field = "django.db.models.BigAutoField"

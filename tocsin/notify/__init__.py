@@ -1,0 +1,1 @@
+"""Tell people: channels, deliveries, and the drivers that speak each service's language."""

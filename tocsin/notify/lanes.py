@@ -1,0 +1,80 @@
+"""The lanes of all enabled channels, kept in step with the database."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from tocsin.core.errors import Misconfigured, Rejected, TocsinError
+from tocsin.core.http import Client
+from tocsin.notify import services
+from tocsin.notify.drivers import BaseDriver
+from tocsin.notify.message import Message
+from tocsin.notify.models import NotificationChannel
+from tocsin.notify.outcome import Outcome
+from tocsin.notify.sending import Lane, Parcel
+
+FRESH_SECONDS: Final = 1.0
+
+
+class _Broken(BaseDriver[Any]):
+    """Stands in for a channel that cannot send: its deliveries become dead letters that say why."""
+
+    Config = BaseModel
+
+    async def send(self, message: Message, http: Client) -> str:
+        raise Rejected(str(self.config))
+
+
+class Lanes:
+    """By channel, where its deliveries queue. ``refresh`` is the database thread's, ``put`` the loop's."""
+
+    def __init__(self, http: Client, done: Callable[[Outcome], None]) -> None:
+        self._http = http
+        self._done = done
+        self._lanes: dict[int, Lane] = {}
+        self._made_of: dict[int, tuple[object, ...]] = {}
+        self._read_at = float("-inf")
+
+    def refresh(self) -> None:
+        """Follow channels that were added, changed, disabled or removed."""
+        if time.monotonic() - self._read_at < FRESH_SECONDS:
+            return
+        self._read_at = time.monotonic()
+        found: dict[int, Lane] = {}
+        made_of: dict[int, tuple[object, ...]] = {}
+        for channel in NotificationChannel.objects.filter(enabled=True):
+            made_of[channel.pk] = (channel.name, channel.driver, repr(channel.config))
+            if self._made_of.get(channel.pk) == made_of[channel.pk]:
+                found[channel.pk] = self._lanes[channel.pk]
+            else:
+                found[channel.pk] = self._lane(channel)
+        self._lanes, self._made_of = found, made_of
+
+    def _lane(self, channel: NotificationChannel) -> Lane:
+        driver: BaseDriver[Any]
+        try:
+            driver = services.sender(channel)
+        except (TocsinError, Misconfigured) as error:
+            driver = _Broken(str(error))
+        return Lane(channel.name, driver, channel.driver, self._http, self._done)
+
+    def room(self) -> dict[int, int]:
+        """By channel, how many more deliveries it takes."""
+        return {channel_id: lane.room for channel_id, lane in self._lanes.items()}
+
+    def put(self, channel_id: int, parcels: Iterable[Parcel]) -> None:
+        """Queue leased deliveries; those of a channel that is gone wait for their lease to end."""
+        lane = self._lanes.get(channel_id)
+        if lane is not None:
+            lane.put(parcels)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being sent."""
+        return any(lane.busy for lane in self._lanes.values())
+
+    def drop(self) -> list[Parcel]:
+        """Give back all that has not been begun."""
+        return [parcel for lane in self._lanes.values() for parcel in lane.drop()]

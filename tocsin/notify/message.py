@@ -1,0 +1,67 @@
+"""What people are told: plain values, made once, worded by each driver in its service's way."""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+FIRING, ACKNOWLEDGED, RESOLVED, TEST = "firing", "acknowledged", "resolved", "test"
+ALERTS_SHOWN: Final = 20
+
+
+class MessageAlert(msgspec.Struct, frozen=True):
+    """One alert that a message tells of."""
+
+    name: str
+    status: str
+    severity: str
+    fingerprint: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    started_at: datetime
+    ended_at: datetime | None = None
+    generator_url: str = ""
+
+    @property
+    def text(self) -> str:
+        """What the source says of it, in a sentence."""
+        for name in ("summary", "message", "description"):
+            if self.annotations.get(name):
+                return self.annotations[name]
+        return ""
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=False):
+    """News of one incident. ``id`` is the delivery's idempotency key."""
+
+    id: str
+    kind: str
+    reason: str
+    title: str
+    severity: str
+    trace_id: str
+    url: str
+    incident_id: int | None = None
+    status: str = ""
+    labels: dict[str, str] = {}
+    firing: int = 0
+    total: int = 0
+    opened_at: datetime | None = None
+    alerts: list[MessageAlert] = []
+    more_alerts: int = 0
+    findings: list[str] = []
+    runbook: str = ""
+    actor: str = ""
+
+    @property
+    def headline(self) -> str:
+        """One line: ``[FIRING] HighCPU on web-1``."""
+        count = f" ({self.firing} firing)" if self.kind == FIRING and self.firing > 1 else ""
+        return f"[{self.kind.upper()}] {self.title}{count}"
+
+    @property
+    def text(self) -> str:
+        """The first alert's own words."""
+        if self.actor:
+            return f"{self.status.capitalize()} by {self.actor}"
+        return next((alert.text for alert in self.alerts if alert.text), "")

@@ -1,0 +1,38 @@
+"""What came of trying to send, and what follows from it. Values in, values out."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from tocsin.db.work import backoff
+
+FIRST_RETRY_SECONDS = 2.0
+LONGEST_RETRY_SECONDS = 900.0
+GIVE_UP_AFTER = timedelta(hours=12)
+
+
+class Outcome(msgspec.Struct):
+    """The end of one try. ``error`` is empty where it was sent; ``final`` where no retry will help."""
+
+    delivery_id: str
+    token: str
+    latency_ms: float = 0
+    answer: str = ""
+    error: str = ""
+    final: bool = False
+    retry_after: float | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Whether the receiver took it."""
+        return not self.error
+
+
+def next_try(outcome: Outcome, attempts: int, created_at: datetime, now: datetime) -> datetime | None:
+    """When to try again; None where it goes to the dead letters."""
+    if outcome.final or now - created_at > GIVE_UP_AFTER:
+        return None
+    wait = backoff(attempts, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
+    if outcome.retry_after is not None:
+        wait = max(wait, timedelta(seconds=outcome.retry_after))
+    return now + wait

@@ -1,0 +1,107 @@
+"""Sending: each channel has a lane of its own, so that a slow or dead one holds up nobody else.
+
+Lanes live on the worker's event loop and touch no database. Deliveries come in leased; what came of
+them is collected in ``outcomes`` and written by ``outbox.py``, many at a time.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from tocsin.core import log
+from tocsin.core.errors import Rejected, TocsinError, Unavailable
+from tocsin.core.http import Client
+from tocsin.notify import metrics
+from tocsin.notify.drivers import BaseDriver
+from tocsin.notify.message import Message
+from tocsin.notify.outcome import Outcome
+
+logger = log.get(__name__)
+
+QUEUE_PER_SENDER: Final = 64
+
+
+class Parcel(msgspec.Struct):
+    """A leased delivery in memory. After ``until`` (monotonic) somebody else may have it."""
+
+    delivery_id: str
+    token: str
+    until: float
+    message: Message
+
+
+class Lane:
+    """One channel's queue and its senders."""
+
+    def __init__(
+        self,
+        name: str,
+        driver: BaseDriver[Any],
+        driver_name: str,
+        http: Client,
+        done: Callable[[Outcome], None],
+    ) -> None:
+        self.name = name
+        self._driver = driver
+        self._driver_name = driver_name
+        self._http = http
+        self._done = done
+        self._queue: deque[Parcel] = deque()
+        self._senders: set[asyncio.Task[None]] = set()
+
+    @property
+    def room(self) -> int:
+        """How many more deliveries it takes in."""
+        return max(0, self._driver.concurrency * QUEUE_PER_SENDER - len(self._queue) - len(self._senders))
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being sent."""
+        return bool(self._senders)
+
+    def put(self, parcels: Iterable[Parcel]) -> None:
+        """Queue leased deliveries."""
+        self._queue.extend(parcels)
+        for _ in range(min(len(self._queue), self._driver.concurrency - len(self._senders))):
+            task = asyncio.get_running_loop().create_task(self._send_all(), name=f"send to {self.name}")
+            self._senders.add(task)
+            task.add_done_callback(self._senders.discard)
+
+    def drop(self) -> list[Parcel]:
+        """Give back what has not been begun."""
+        left = list(self._queue)
+        self._queue.clear()
+        return left
+
+    async def _send_all(self) -> None:
+        while self._queue:
+            parcel = self._queue.popleft()
+            if parcel.until - time.monotonic() > self._driver.timeout:  # else the lease might end midway
+                self._done(await self._send(parcel))
+
+    async def _send(self, parcel: Parcel) -> Outcome:
+        outcome = Outcome(parcel.delivery_id, parcel.token)
+        began = time.perf_counter()
+        try:
+            outcome.answer = (await self._driver.send(parcel.message, self._http))[:300]
+        except TocsinError as error:
+            outcome.error = str(error)
+            outcome.final = isinstance(error, Rejected)
+            outcome.retry_after = error.retry_after if isinstance(error, Unavailable) else None
+        except Exception as error:
+            outcome.error = f"{type(error).__name__}: {error}"
+            outcome.final = True
+            logger.exception("delivery.driver_failed", channel=self.name, trace_id=parcel.message.trace_id)
+        outcome.latency_ms = (time.perf_counter() - began) * 1000
+        result = "sent" if outcome.sent else "rejected" if outcome.final else "failed"
+        metrics.count(self._driver_name, result)
+        if not outcome.sent:
+            logger.warning(
+                "delivery.failed", channel=self.name, error=outcome.error, final=outcome.final,
+                delivery_id=parcel.delivery_id, trace_id=parcel.message.trace_id,
+            )  # fmt: skip
+        return outcome

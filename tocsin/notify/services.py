@@ -1,0 +1,198 @@
+"""Channels and deliveries: the verbs, and the only code that writes them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from tocsin.alerts.models import Incident
+from tocsin.alerts.news import ChangedAlert, News
+from tocsin.alerts.transition import ENDING
+from tocsin.core import config
+from tocsin.core.errors import Rejected
+from tocsin.core.ids import new_id
+from tocsin.db import bulk
+from tocsin.notify.drivers import BaseDriver, drivers
+from tocsin.notify.message import ALERTS_SHOWN, FIRING, RESOLVED, TEST, Message, MessageAlert
+from tocsin.notify.models import Delivery, NotificationChannel
+
+LEASE = timedelta(seconds=60)
+_COLUMNS = (
+    "id", "channel_id", "incident_id", "run_id", "trace_id", "kind", "state", "message", "created_at",
+    "due_at", "lease", "attempts", "last_error", "answer",
+)  # fmt: skip
+_RUNBOOKS = ("runbook_url", "runbook", "runbookUrl")
+encode = msgspec.json.Encoder().encode
+
+
+def read_config(driver: str, given: dict[str, Any]) -> BaseModel:
+    """Validate a channel's config. Raises Rejected, which names the field, or UnknownPlugin."""
+    try:
+        return drivers.get(driver).Config.model_validate(given)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']}" for e in error.errors())
+        raise Rejected(f"{driver}: {wrong}") from None  # pydantic's own text would show secrets
+
+
+def sender(channel: NotificationChannel) -> BaseDriver[Any]:
+    """A channel's driver, ready to send. Raises Rejected or UnknownPlugin."""
+    kind = drivers.get(channel.driver)
+    return kind(read_config(channel.driver, channel.config))
+
+
+def plain(settings: BaseModel) -> dict[str, Any]:
+    """A validated config as it is stored: secrets in clear, to be encrypted as a whole."""
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in settings
+        if name in settings.model_fields_set
+    }
+
+
+def masked(channel: NotificationChannel) -> dict[str, Any]:
+    """A channel's config to show: secrets as dots."""
+    fields = drivers.get(channel.driver).Config.model_fields
+    return {
+        name: "••••••" if name in fields and fields[name].annotation is SecretStr and value else value
+        for name, value in channel.config.items()
+    }
+
+
+def add_channel(*, name: str, driver: str, given: dict[str, Any], now: datetime) -> NotificationChannel:
+    """Make a channel. Raises Rejected when the name is taken or the config is wrong."""
+    if NotificationChannel.objects.filter(name=name).exists():
+        raise Rejected(f"there is already a channel named {name!r}")
+    settings = read_config(driver, given)
+    return NotificationChannel.objects.create(
+        name=name, driver=driver, config=plain(settings), created_at=now
+    )
+
+
+def remove_channel(*, name: str) -> None:
+    """Remove a channel and its deliveries. Raises Rejected when there is none of that name."""
+    if not NotificationChannel.objects.filter(name=name).delete()[0]:
+        raise Rejected(f"there is no channel named {name!r}")
+
+
+def compose(news: News, findings: Sequence[str]) -> Message:
+    """What people are told of an incident's news; ``id`` is filled in for each delivery."""
+    resolved = news.status == Incident.RESOLVED
+    alerts = [_alert(change) for change in news.changes[:ALERTS_SHOWN]]
+    runbooks = (
+        notes[key] for c in news.changes for notes in (c.annotations,) for key in _RUNBOOKS if key in notes
+    )
+    return Message(
+        id="",
+        kind=RESOLVED if resolved else FIRING,
+        reason=news.reason,
+        title=news.title,
+        severity=news.severity,
+        trace_id=news.trace_id,
+        url=f"{config.public_url()}/incidents/{news.incident_id}/",
+        incident_id=news.incident_id,
+        status=news.status,
+        labels=news.labels,
+        firing=news.firing,
+        total=news.total,
+        opened_at=news.opened_at,
+        alerts=alerts,
+        more_alerts=max(0, len(news.changes) - ALERTS_SHOWN),
+        findings=list(findings),
+        actor=news.actor,
+        runbook=next((link for link in runbooks if link.startswith(("http://", "https://"))), ""),
+    )
+
+
+def test_message(now: datetime, trace_id: str) -> Message:
+    """What "send test" sends."""
+    return Message(
+        id=new_id(),
+        kind=TEST,
+        reason="test",
+        title="Test message from Tocsin",
+        severity="info",
+        trace_id=trace_id,
+        url=config.public_url(),
+        alerts=[
+            MessageAlert(
+                name="TestAlert",
+                status="firing",
+                severity="info",
+                fingerprint="",
+                labels={"instance": config.instance_id()},
+                annotations={"summary": "If you can read this, the channel works."},
+                started_at=now,
+            )
+        ],
+    )
+
+
+def _alert(change: ChangedAlert) -> MessageAlert:
+    return MessageAlert(
+        name=change.name,
+        status="resolved" if change.kind in ENDING else "firing",
+        severity=change.severity,
+        fingerprint=change.fingerprint,
+        labels=change.labels,
+        annotations=change.annotations,
+        started_at=change.started_at,
+        ended_at=change.ended_at,
+        generator_url=change.generator_url,
+    )
+
+
+class Outgoing(msgspec.Struct):
+    """A delivery about to be made."""
+
+    channel_id: int
+    incident_id: int | None
+    run_id: str
+    message: Message  # with its id
+
+
+def addressed(
+    message: Message, channel_ids: Iterable[int], incident_id: int | None, run_id: str
+) -> list[Outgoing]:
+    """One delivery for each channel."""
+    return [
+        Outgoing(channel, incident_id, run_id, msgspec.structs.replace(message, id=new_id()))
+        for channel in channel_ids
+    ]
+
+
+def create_deliveries(
+    outgoing: Sequence[Outgoing], now: datetime, token: str, room: Mapping[int, int]
+) -> list[Outgoing]:
+    """Write deliveries, leased to the caller, who sends them as soon as its transaction is committed.
+
+    Returns those leased. The others are due, for whoever claims them: there was no ``room`` left for
+    their channel, or they wait behind an earlier message of the same incident.
+    """
+    waiting = _incidents_with_earlier(outgoing)
+    left = dict(room)
+    stamp, lease_end = bulk.moment(now), bulk.moment(now + LEASE)
+    rows, leased = [], []
+    for item in outgoing:
+        pair = (item.incident_id, item.channel_id)
+        mine = left.get(item.channel_id, 0) > 0 and pair not in waiting
+        waiting.add(pair)
+        left[item.channel_id] = left.get(item.channel_id, 0) - mine
+        rows.append(
+            (item.message.id, item.channel_id, item.incident_id, item.run_id, item.message.trace_id,
+             item.message.kind, Delivery.PENDING, encode(item.message).decode(), stamp,
+             lease_end if mine else stamp, token if mine else "", int(mine), "", "")
+        )  # fmt: skip
+        if mine:
+            leased.append(item)
+    bulk.insert(Delivery, _COLUMNS, rows)
+    return leased
+
+
+def _incidents_with_earlier(outgoing: Sequence[Outgoing]) -> set[tuple[int | None, int]]:
+    """Which (incident, channel) pairs still have a message on its way: order is kept within them."""
+    incidents = {item.incident_id for item in outgoing if item.incident_id is not None}
+    where, params = bulk.among("incident_id", incidents)
+    sql = f"SELECT DISTINCT incident_id, channel_id FROM notify_delivery WHERE {where} AND due_at IS NOT NULL"  # noqa: S608
+    return set(bulk.fetch(sql, params)) if incidents else set()

@@ -1,0 +1,25 @@
+"""``tocsin worker``: the background work alone, for systemd, containers, several machines."""
+
+import asyncio
+from typing import Any
+
+import uvloop
+from django.core.management.base import BaseCommand
+
+from tocsin.core.lifeline import Lifeline
+from tocsin.orchestration.worker import EmbeddedWorker
+
+
+class Command(BaseCommand):
+    help = "Run one worker: correlation, pipeline runs, deliveries. Any number may run."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        uvloop.run(_work())
+
+
+async def _work() -> None:
+    worker = EmbeddedWorker()
+    lifeline = asyncio.create_task(Lifeline().cut())
+    lifeline.add_done_callback(lambda _: worker.stop())
+    await worker.run()
+    lifeline.cancel()

@@ -1,0 +1,1 @@
+"""Pages: sign-in, incidents, channels, live feed."""

@@ -1,0 +1,51 @@
+"""``tocsin web``: the ways in, the pages and the API, without background work."""
+
+import asyncio
+from typing import Any
+
+import uvicorn
+from django.core.management.base import BaseCommand, CommandParser
+
+from tocsin.core import config
+from tocsin.core.lifeline import Lifeline
+
+
+class Command(BaseCommand):
+    help = "Run one web process."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default=config.text("TOCSIN_HOST"), help="address to listen on")
+        parser.add_argument(
+            "--port", type=int, default=config.number("TOCSIN_PORT"), help="port to listen on"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                "tocsin.asgi:application",
+                host=options["host"],
+                port=options["port"],
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                backlog=4096,
+                timeout_graceful_shutdown=2,
+            )
+        )
+        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            runner.run(_serve(server))
+
+
+async def _serve(server: uvicorn.Server) -> None:
+    async def until_cut() -> None:
+        await Lifeline().cut()
+        server.should_exit = True
+
+    lifeline = asyncio.create_task(until_cut())
+    await server.serve()
+    lifeline.cancel()
