@@ -22,7 +22,7 @@ def digest_of(secret: str) -> str:
 def create_api_key(*, name: str, scope: str, now: datetime) -> str:
     """Make a key and return it; it cannot be read again. Raises Rejected when the name is taken."""
     if ApiKey.objects.filter(name=name).exists():
-        raise Rejected(f"there is already a key named {name!r}; revoke it or choose another name")
+        raise Rejected(f"there is, or was, a key named {name!r}; choose another name")
     key = f"tocsin_{secrets.token_urlsafe(32)}"
     ApiKey.objects.create(name=name, digest=digest_of(key), prefix=key[:12], scope=scope, created_at=now)
     return key
@@ -37,6 +37,12 @@ def revoke_api_key(*, name: str, now: datetime) -> None:
 def keys_in_force() -> dict[str, str]:
     """Scope by digest of every key that has not been revoked."""
     return dict(ApiKey.objects.filter(revoked_at=None).values_list("digest", "scope"))
+
+
+def scope_of_key(key: str) -> str | None:
+    """What a key allows; None where it is unknown or revoked."""
+    found = ApiKey.objects.filter(digest=digest_of(key), revoked_at=None)
+    return found.values_list("scope", flat=True).first()
 
 
 def admin_user() -> User:
