@@ -75,7 +75,7 @@ class World:
         while True:
             turn = Turn(self.worker, lanes, self.checks, self.now)
             written, outcomes[:] = list(outcomes), []
-            handled = await asyncio.to_thread(turn.run, written)
+            handled = await asyncio.to_thread(_whole, turn, written)
             for channel_id, parcels in turn.parcels.items():
                 lanes.put(channel_id, parcels)
             while lanes.busy:
@@ -96,3 +96,7 @@ class World:
     def incident(self) -> Incident:
         """The one incident there is."""
         return Incident.objects.get()
+
+
+def _whole(turn: Turn, outcomes: list[Outcome]) -> int:
+    return turn.news(outcomes) + turn.sweep()

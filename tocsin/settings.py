@@ -122,4 +122,7 @@ X_FRAME_OPTIONS = "DENY"
 # Conditional indexes become plain ones on MySQL, which has none: that is meant.
 SILENCED_SYSTEM_CHECKS = ["models.W037"]
 
+# Read once, as every alert asks for them.
 GROUP_BY = config.words("TOCSIN_GROUP_BY")
+PUBLIC_URL = config.public_url()
+INSTANCE_ID = config.instance_id()

@@ -25,7 +25,7 @@ class Incident(models.Model):
     live_key = models.CharField(max_length=64, null=True, unique=True, editable=False)
     firing = models.PositiveIntegerField(default=0, help_text="Alerts in it that fire now.")
     total = models.PositiveIntegerField(default=0, help_text="Times an alert fired in it.")
-    trace_id = models.CharField(max_length=64, db_index=True)
+    trace_id = models.CharField(max_length=64)
     opened_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     acknowledged_at = models.DateTimeField(null=True, blank=True)

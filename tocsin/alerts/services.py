@@ -40,6 +40,8 @@ def resolve(*, incident_id: int, actor: str, now: datetime, trace_id: str, close
 
 def close_resolved(now: datetime, limit: int = 500) -> int:
     """Close incidents that stayed resolved long enough; alerts that fire again open a new one."""
+    if not Incident.objects.filter(close_at__lte=now).exists():
+        return 0
     with transaction.atomic():
         due = list(
             Incident.objects.filter(close_at__lte=now)

@@ -4,6 +4,9 @@ Rows go to SQLite as one statement per power of two: the driver lets go of the i
 statement, not once a row, so that the event loop runs on while the database works.
 """
 
+import fcntl
+import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -107,7 +110,7 @@ def transaction() -> Iterator[None]:
         return
     connection.ensure_connection()
     database = connection.connection
-    with connection.wrap_database_errors:
+    with _turn(connection), connection.wrap_database_errors:
         database.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -129,6 +132,20 @@ def for_update(nowait: bool = False) -> str:
 def is_sqlite() -> bool:
     """Whether this installation runs on SQLite."""
     return _here().vendor == "sqlite"
+
+
+class _Waits:
+    """How long this process has stood in line."""
+
+    seconds = 0.0
+
+
+_waits = _Waits()
+
+
+def waited() -> float:
+    """Seconds this process has waited in line for SQLite's write lock, in all."""
+    return _waits.seconds
 
 
 def _here() -> BaseDatabaseWrapper:
@@ -155,6 +172,26 @@ def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
         size = min(_LARGEST_CHUNK, 1 << (left.bit_length() - 1))
         yield rows[start : start + size]
         start, left = start + size, left - size
+
+
+@contextmanager
+def _turn(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Wait in line for SQLite's write lock.
+
+    SQLite itself waits by sleeping longer and longer, so that of two busy processes one starves. The
+    kernel's file lock wakes the next in line at once. It only orders: the write lock still decides.
+    """
+    line = getattr(connection, "_tocsin_line", None)
+    if line is None:
+        line = os.open(f"{connection.settings_dict['NAME']}.line", os.O_RDWR | os.O_CREAT, 0o600)
+        connection._tocsin_line = line  # type: ignore[attr-defined]
+    began = time.monotonic()
+    fcntl.flock(line, fcntl.LOCK_EX)
+    _waits.seconds += time.monotonic() - began
+    try:
+        yield
+    finally:
+        fcntl.flock(line, fcntl.LOCK_UN)
 
 
 @cache

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from tocsin.alerts.models import Incident
 from tocsin.alerts.news import ChangedAlert, News
 from tocsin.alerts.transition import ENDING
-from tocsin.core import config
 from tocsin.core.errors import Rejected
 from tocsin.core.ids import new_id
 from tocsin.db import bulk
@@ -42,12 +42,12 @@ def sender(channel: NotificationChannel) -> BaseDriver[Any]:
     return kind(read_config(channel.driver, channel.config))
 
 
-def plain(settings: BaseModel) -> dict[str, Any]:
+def plain(given: BaseModel) -> dict[str, Any]:
     """A validated config as it is stored: secrets in clear, to be encrypted as a whole."""
     return {
         name: value.get_secret_value() if isinstance(value, SecretStr) else value
-        for name, value in settings
-        if name in settings.model_fields_set
+        for name, value in given
+        if name in given.model_fields_set
     }
 
 
@@ -64,16 +64,26 @@ def add_channel(*, name: str, driver: str, given: dict[str, Any], now: datetime)
     """Make a channel. Raises Rejected when the name is taken or the config is wrong."""
     if NotificationChannel.objects.filter(name=name).exists():
         raise Rejected(f"there is already a channel named {name!r}")
-    settings = read_config(driver, given)
-    return NotificationChannel.objects.create(
-        name=name, driver=driver, config=plain(settings), created_at=now
-    )
+    config = read_config(driver, given)
+    return NotificationChannel.objects.create(name=name, driver=driver, config=plain(config), created_at=now)
 
 
 def remove_channel(*, name: str) -> None:
     """Remove a channel and its deliveries. Raises Rejected when there is none of that name."""
     if not NotificationChannel.objects.filter(name=name).delete()[0]:
         raise Rejected(f"there is no channel named {name!r}")
+
+
+def enable_channel(*, name: str, enabled: bool) -> None:
+    """Let a channel get messages, or no more of them. Raises Rejected when there is none of that name."""
+    if not NotificationChannel.objects.filter(name=name).update(enabled=enabled):
+        raise Rejected(f"there is no channel named {name!r}")
+
+
+def requeue(*, delivery_ids: Iterable[str], now: datetime) -> int:
+    """Take deliveries out of the dead letters and send them again; return how many there were."""
+    dead = Delivery.objects.filter(pk__in=list(delivery_ids), state=Delivery.DEAD)
+    return dead.update(state=Delivery.PENDING, due_at=now, attempts=0, lease="")
 
 
 def compose(news: News, findings: Sequence[str]) -> Message:
@@ -90,7 +100,7 @@ def compose(news: News, findings: Sequence[str]) -> Message:
         title=news.title,
         severity=news.severity,
         trace_id=news.trace_id,
-        url=f"{config.public_url()}/incidents/{news.incident_id}/",
+        url=f"{settings.PUBLIC_URL}/incidents/{news.incident_id}/",
         incident_id=news.incident_id,
         status=news.status,
         labels=news.labels,
@@ -114,14 +124,14 @@ def test_message(now: datetime, trace_id: str) -> Message:
         title="Test message from Tocsin",
         severity="info",
         trace_id=trace_id,
-        url=config.public_url(),
+        url=settings.PUBLIC_URL,
         alerts=[
             MessageAlert(
                 name="TestAlert",
                 status="firing",
                 severity="info",
                 fingerprint="",
-                labels={"instance": config.instance_id()},
+                labels={"instance": settings.INSTANCE_ID},
                 annotations={"summary": "If you can read this, the channel works."},
                 started_at=now,
             )

@@ -6,7 +6,7 @@ run as it was, for the next worker to walk again.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -161,22 +161,22 @@ def _pass(here: list[_Progress], stage: str, node: BaseNode, context: Context) -
         here[0].failed(stage, told[:2000], began, (time.perf_counter() - clock) * 1000)
         return
     took = (time.perf_counter() - clock) * 1000 / len(here)
-    text = _remember(lambda snapshot: encode(snapshot).decode())
+    given, gave = _Encoder().text, _Encoder().text
     for progress, outcome in zip(here, outcomes, strict=True):
-        progress.succeeded(stage, outcome, text(outcome.input), text(outcome.output), began, took)
+        progress.succeeded(stage, outcome, given(outcome.input), gave(outcome.output), began, took)
 
 
-def _remember(encode_one: Callable[[dict[str, Any]], str]) -> Callable[[dict[str, Any]], str]:
-    """Snapshots that runs share are the same object: encode each object once."""
-    known: dict[int, str] = {}
+class _Encoder:
+    """Snapshots that runs share are one object: the same one again is not encoded again."""
 
-    def text(snapshot: dict[str, Any]) -> str:
-        found = known.get(id(snapshot))
-        if found is None:
-            found = known[id(snapshot)] = encode_one(snapshot)
-        return found
+    def __init__(self) -> None:
+        self._last: dict[str, Any] | None = None
+        self._text = ""
 
-    return text
+    def text(self, snapshot: dict[str, Any]) -> str:
+        if snapshot is not self._last:
+            self._last, self._text = snapshot, encode(snapshot).decode()
+        return self._text
 
 
 def _write(

@@ -32,7 +32,7 @@ class PipelineRun(Work):
     run_id = models.CharField(max_length=32, primary_key=True)
     trace_id = models.CharField(max_length=64, db_index=True)
     incident = models.ForeignKey(Incident, models.CASCADE, null=True, related_name="runs")
-    definition = models.ForeignKey(PipelineDefinition, models.SET_NULL, null=True, blank=True)
+    definition = models.ForeignKey(PipelineDefinition, models.SET_NULL, null=True, blank=True, db_index=False)
     reason = models.CharField(max_length=32, help_text="The change that caused it: fired, resolved …")
     state = models.CharField(max_length=16, choices=STATES, default=PENDING)
     stages_done = models.PositiveSmallIntegerField(

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from django.db import DatabaseError, connection
 
 from tocsin.alerts import services as alerts
-from tocsin.alerts.correlate.step import correlate
+from tocsin.alerts.correlate.step import correlate, pending
 from tocsin.alerts.expiry import expire
 from tocsin.checkers.services import CheckSet, record
 from tocsin.core import clock, log
@@ -39,17 +39,20 @@ from tocsin.orchestration.nodes import Walk
 logger = log.get(__name__)
 T = TypeVar("T")
 
-SWEEP_SECONDS: Final = 1.0
+SWEEP_SECONDS: Final = 0.25
 CHECK_SECONDS: Final = 5.0
 CHECKPOINT_SECONDS: Final = 2.0
 DRAIN_SECONDS: Final = 3.0
 AFTER_ERROR_SECONDS: Final = 1.0
-ENTRIES_PER_TURN: Final = 500
+CONTENDED_SECONDS: Final = 0.0005
+LONGEST_PAUSE: Final = 0.05
+ENTRIES_PER_TURN: Final = 200
 RUNS_PER_TURN: Final = 200
 
 
 class Turn:
-    """One pass over what is due. All of it runs on the database thread."""
+    """One pass over what is due. All of it runs on the database thread; afterwards ``parcels`` holds
+    what is to be sent, by channel."""
 
     def __init__(self, worker: Worker, lanes: Lanes, checks: CheckSet, now: datetime) -> None:
         self._worker = worker
@@ -58,13 +61,15 @@ class Turn:
         self._now = now
         self.parcels: dict[int, list[Parcel]] = {}
 
-    def run(self, outcomes: list[Outcome]) -> int:
-        """Do every step once; return how many rows were handled."""
+    def news(self, outcomes: list[Outcome]) -> int:
+        """The steps of every turn: what was just sent, what just came in. Returns rows handled."""
         self._lanes.refresh()
+        return outbox.finish(outcomes, self._now) + self._correlate()
+
+    def sweep(self) -> int:
+        """The steps that wait for their time rather than for a bell. Returns rows handled."""
         return (
-            outbox.finish(outcomes, self._now)
-            + expire(self._now)
-            + self._correlate()
+            expire(self._now)
             + self._take_up_runs()
             + self._take_up_deliveries()
             + alerts.close_resolved(self._now)
@@ -74,11 +79,14 @@ class Turn:
     def _correlate(self) -> int:
         """Journal entries become incidents and runs; the runs are walked at once."""
         token = self._worker.token()
+        entries = pending(ENTRIES_PER_TURN)
+        if not entries:
+            return 0
         with bulk.transaction():
-            decided, news = correlate(self._now, ENTRIES_PER_TURN)
+            news = correlate(entries, self._now)
             walks = engine.start(news, self._now, token)
         self._advance(walks, token)
-        return decided
+        return len(entries)
 
     def _take_up_runs(self) -> int:
         """Retries, resumed runs, and runs whose worker died."""
@@ -128,6 +136,7 @@ class EmbeddedWorker:
         self._checks = CheckSet()
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
         self._outcomes: list[Outcome] = []
+        self._sweep_at = float("-inf")
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -163,9 +172,13 @@ class EmbeddedWorker:
 
     async def _turn(self) -> int:
         outcomes, self._outcomes = self._outcomes, []
+        began, waited = time.monotonic(), bulk.waited()
         turn = Turn(self._worker, self._lanes, self._checks, clock.now())
         try:
-            handled = await self._on_database(lambda: turn.run(outcomes))
+            handled = await self._on_database(lambda: turn.news(outcomes))
+            if time.monotonic() >= self._sweep_at:
+                handled += await self._on_database(turn.sweep)
+                self._sweep_at = time.monotonic() + SWEEP_SECONDS
         except DatabaseError as error:
             logger.error("worker.database_failed", error=str(error))
             self._outcomes = (
@@ -176,6 +189,9 @@ class EmbeddedWorker:
             handled = 0
         for channel_id, parcels in turn.parcels.items():
             self._lanes.put(channel_id, parcels)
+        if bulk.waited() - waited > CONTENDED_SECONDS:
+            # Intake writes too: leave it half of the time, as what is not yet stored can be lost.
+            await asyncio.sleep(min(LONGEST_PAUSE, time.monotonic() - began))
         return handled
 
     async def _on_database(self, call: Callable[[], T]) -> T:

@@ -3,7 +3,7 @@
 Runs inside the caller's transaction, so that the decision and what follows from it are one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,7 +36,9 @@ _NEW_COLUMNS = (
 _CHANGING = ("status", "severity", "firing", "total", "updated_at", "resolved_at", "close_at")
 
 
-class _Entry(msgspec.Struct, gc=False):
+class Entry(msgspec.Struct, gc=False):
+    """A journal entry with what correlation needs of its alert."""
+
     change: ChangedAlert
     trace_id: str
     alert_id: int
@@ -44,20 +46,23 @@ class _Entry(msgspec.Struct, gc=False):
     group: Group
 
 
-def correlate(now: datetime, limit: int) -> tuple[int, list[News]]:
-    """Decide over up to ``limit`` journal entries; return how many, and what people should hear of.
+def pending(limit: int) -> list[Entry]:
+    """The oldest journal entries that nobody has decided over."""
+    return [_entry(row) for row in bulk.fetch(_PENDING, [limit])]
 
-    One process at a time does it: order within a group matters. Call it in a transaction.
+
+def correlate(entries: Sequence[Entry], now: datetime) -> list[News]:
+    """Decide over pending entries; return what people should hear of.
+
+    One process at a time does it, as order matters within a group: the others find nothing to do.
+    Call it in a transaction, with entries read shortly before it.
     """
-    if not _first_in_line():
-        return 0, []
-    entries = [_entry(row) for row in bulk.fetch(_PENDING, [limit])]
-    if not entries:
-        return 0, []
+    if not _still_first(entries):
+        return []
     close_after = timedelta(seconds=config.number("TOCSIN_CLOSE_AFTER"))
     incidents = _Incidents(entries)
     bulletin = Bulletin()
-    decided: list[tuple[_Entry, Live | None, str]] = []
+    decided: list[tuple[Entry, Live | None, str]] = []
     for entry in entries:
         incident = incidents.of(entry, now)
         if incident is None:
@@ -68,21 +73,21 @@ def correlate(now: datetime, limit: int) -> tuple[int, list[News]]:
         bulletin.add(incident, entry.change, entry.trace_id)
     incidents.store(now)
     _record(decided, incidents.joined)
-    return len(entries), list(bulletin.news())
+    return list(bulletin.news())
 
 
-def _first_in_line() -> bool:
-    """Whether this process may correlate now: it holds the first pending entry."""
-    if bulk.is_sqlite():
-        return True  # the write lock is enough
-    sql = f"SELECT id FROM alerts_alerthistory WHERE decision = '' ORDER BY id LIMIT 1{bulk.for_update(nowait=True)}"  # noqa: S608, E501
+def _still_first(entries: Sequence[Entry]) -> bool:
+    """Whether these are still the oldest that wait, and nobody else is at it."""
+    first, last = entries[0].change.history_id, entries[-1].change.history_id
+    sql = "SELECT id FROM alerts_alerthistory WHERE decision = '' AND id <= %s ORDER BY id LIMIT 1"
     try:
-        return bool(bulk.fetch(sql))
-    except OperationalError:
+        found = bulk.fetch(sql + bulk.for_update(nowait=True), [last])
+    except OperationalError:  # another process holds the first
         return False
+    return bool(found) and found[0][0] == first
 
 
-def _entry(row: tuple[Any, ...]) -> _Entry:
+def _entry(row: tuple[Any, ...]) -> Entry:
     labels = _LABELS.decode(row[8])
     happened = bulk.read_moment(row[12])
     opening = row[1] in OPENING
@@ -98,13 +103,13 @@ def _entry(row: tuple[Any, ...]) -> _Entry:
         started_at=happened if opening else bulk.read_moment(row[11]),  # type: ignore[arg-type]
         ended_at=happened if row[1] in ("resolved", "expired") else None,
     )
-    return _Entry(change, row[3], row[4], row[5], group_of(row[7], labels, settings.GROUP_BY))
+    return Entry(change, row[3], row[4], row[5], group_of(row[7], labels, settings.GROUP_BY))
 
 
 class _Incidents:
     """The live incidents that a batch of entries touches."""
 
-    def __init__(self, entries: Iterable[_Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry]) -> None:
         by_key, params = bulk.among("live_key", {entry.group.key for entry in entries})
         by_id, ids = bulk.among("id", {entry.incident_id for entry in entries if entry.incident_id})
         lock = bulk.for_update()
@@ -119,7 +124,7 @@ class _Incidents:
                 self._by_id[row[0]] = self._by_key[row[1]] = _live(row)
         self.joined: dict[int, Live] = {}  # by alert
 
-    def of(self, entry: _Entry, now: datetime) -> Live | None:
+    def of(self, entry: Entry, now: datetime) -> Live | None:
         """The incident a change belongs to, opened where it needs a new one."""
         if entry.change.kind not in OPENING:
             return self.joined.get(entry.alert_id) or self._by_id.get(entry.incident_id or 0)
@@ -179,7 +184,7 @@ def _changed_row(incident: Live, stamp: Any) -> bulk.Row:
     )  # fmt: skip
 
 
-def _record(decided: list[tuple[_Entry, Live | None, str]], joined: dict[int, Live]) -> None:
+def _record(decided: list[tuple[Entry, Live | None, str]], joined: dict[int, Live]) -> None:
     bulk.update(Alert, ("incident_id",), ("id",), [(live.id, alert) for alert, live in joined.items()])
     rows: list[bulk.Row] = []
     for entry, incident, reason in decided:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from django.conf import settings
+
 from tocsin.checkers.services import worst
-from tocsin.core import config
 from tocsin.orchestration.nodes import BaseNode, Context, Outcome, Walk
 
 
@@ -12,7 +13,7 @@ class Node(BaseNode):
 
     def run(self, walks: Sequence[Walk], context: Context) -> list[Outcome]:
         results = context.checks.latest(walks[0].news.trace_id)
-        asked = {"instance": config.instance_id(), "checkers": [result.checker for result in results]}
+        asked = {"instance": settings.INSTANCE_ID, "checkers": [result.checker for result in results]}
         output = {
             "status": worst(results),
             "checks": {

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tocsin.core import config
+from django.conf import settings
+
 from tocsin.intelligence import services as intelligence
 from tocsin.intelligence.providers import Evidence
 from tocsin.orchestration.nodes import BaseNode, Context, Outcome, Walk
@@ -24,7 +25,7 @@ def _outcome(walk: Walk) -> Outcome:
         annotations=[change.annotations for change in news.changes],
         labels=[change.labels for change in news.changes],
         checks=[(name, found["status"], found["message"]) for name, found in checks.items()],
-        instance=config.instance_id(),
+        instance=settings.INSTANCE_ID,
     )
     recommendations = intelligence.analyze(evidence)
     return Outcome(
