@@ -16,4 +16,9 @@ def given(moment: datetime | None) -> datetime | None:
         return None
     if moment.tzinfo is UTC:
         return moment
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # the last hours of the year 9999, seen from the west; no bound lets it pass
+        return moment.replace(tzinfo=UTC)

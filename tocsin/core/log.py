@@ -37,6 +37,7 @@ def configure(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # we say ourselves when we are up
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -66,10 +67,11 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children alive until it is told to stop."""
+    """Keeps children alive until it is told to stop; says ``greeting`` once the web process answers."""
 
-    def __init__(self, children: list[Child]) -> None:
+    def __init__(self, children: list[Child], greeting: str) -> None:
         self._children = children
+        self._greeting = greeting
         self._stopping = False
         self._lifeline, self._held_end = os.pipe()  # children wait on the first; only we hold the second
         os.set_inheritable(self._lifeline, True)
@@ -81,6 +83,9 @@ class Supervisor:
         while not self._stopping:
             for child in self._children:
                 self._look_after(child)
+            if self._greeting and _listened_on():
+                print(self._greeting, flush=True)
+                self._greeting = ""
             time.sleep(0.05)
         return self._end()
 
@@ -109,6 +114,17 @@ class Supervisor:
         return 0
 
 
+def _listened_on() -> bool:
+    """Whether somebody listens where the web process should."""
+    host = config.text("TOCSIN_HOST")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    try:
+        with socket.create_connection((host, config.number("TOCSIN_PORT")), timeout=0.2):
+            return True
+    except OSError:
+        return False
+
+
 def _cause(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
@@ -135,11 +151,14 @@ def main(arguments: list[str]) -> int:
         children.append(Child("demo"))
         allowed = ",".join(filter(None, (config.text("TOCSIN_OUTBOUND_ALLOW"), "127.0.0.0/8")))
         os.environ["TOCSIN_OUTBOUND_ALLOW"] = allowed
+    if _listened_on():
+        _say(f"port {config.text('TOCSIN_PORT')} is taken; stop what runs there, or choose another: --port")
+        return 1
     _fresh_metrics()
-    prepared = subprocess.run([*_COMMAND, "prepare"], check=False)
+    prepared = subprocess.run([*_COMMAND, "prepare"], check=False, stdout=subprocess.PIPE, text=True)
     if prepared.returncode:
         return prepared.returncode
-    return Supervisor(children).run()
+    return Supervisor(children, greeting=prepared.stdout).run()
 
 
 def _fresh_metrics() -> None:
