@@ -1,7 +1,7 @@
 """Typed decoding of lists of alerts, which names the place of an error and keeps the good ones."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -9,6 +9,8 @@ from tocsin.alerts.events import AlertEvent, Problem, Reading
 from tocsin.core.errors import Rejected
 
 T = TypeVar("T")
+# What a decoder raises for input that cannot be read: not JSON, not UTF-8, nested too deeply.
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -27,19 +29,19 @@ class Alerts(Generic[T]):
         """
         try:
             return Reading([self._event(item, *context) for item in self._all.decode(body)])
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             return self._each(body, context, error)
 
     def _each(self, body: bytes | msgspec.Raw, context: tuple[object, ...], cause: Exception) -> Reading:
         try:
             items = _raw_list.decode(body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise Rejected(str(error)) from error
         reading = Reading([], [])
         for index, item in enumerate(items):
             try:
                 reading.alerts.append(self._event(self._one.decode(item), *context))
-            except (msgspec.DecodeError, RecursionError) as error:
+            except UNREADABLE as error:
                 reading.errors.append(Problem(index, str(error)))
         if not reading.alerts:
             raise Rejected(str(cause))

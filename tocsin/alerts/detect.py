@@ -2,6 +2,7 @@
 
 import msgspec
 
+from tocsin.alerts.decoding import UNREADABLE
 from tocsin.alerts.drivers import drivers
 from tocsin.core.errors import Rejected
 
@@ -13,7 +14,7 @@ def detect(body: bytes) -> str:
     """
     try:
         payload = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Rejected(f"not JSON: {error}") from error
     scores = {name: drivers.get(name)().fits(payload) for name in drivers.names()}
     best = max(scores, key=lambda name: scores[name])

@@ -13,6 +13,7 @@ from tocsin.alerts.events import AlertEvent, Problem, Reading
 from tocsin.core import clock, severity
 
 SOURCE = "prometheus"
+ERRORS_SHOWN = 100
 
 
 class PostedAlert(msgspec.Struct, rename="camel"):
@@ -53,4 +54,7 @@ def read(body: bytes, now: datetime, resolve_timeout: timedelta) -> Reading:
 
 def refusal(errors: list[Problem]) -> str:
     """Alertmanager's answer to bad alerts: one JSON string that joins what is wrong."""
-    return "\n".join(problem.message for problem in errors)
+    told = [problem.message for problem in errors[:ERRORS_SHOWN]]
+    if len(errors) > ERRORS_SHOWN:
+        told.append(f"and {len(errors) - ERRORS_SHOWN} more")
+    return "\n".join(told)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from tocsin.alerts.decoding import Alerts
+from tocsin.alerts.decoding import UNREADABLE, Alerts
 from tocsin.alerts.drivers import BaseDriver
 from tocsin.alerts.events import AlertEvent, Reading, Status
 from tocsin.core import clock, severity
@@ -56,11 +56,12 @@ class Driver(BaseDriver):
         if not isinstance(payload, dict) or not isinstance(payload.get("alerts"), list):
             return 0
         marks = ("groupKey", "groupLabels", "commonLabels", "receiver", "externalURL")
-        return 20 + 15 * sum(mark in payload for mark in marks)
+        found = sum(mark in payload for mark in marks)
+        return 20 + 15 * found if found else 5  # others too call their list ``alerts``
 
     def parse(self, body: bytes) -> Reading:
         try:
             raw = _body.decode(body).alerts
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise Rejected(str(error)) from error
         return _alerts.read(raw)

@@ -4,12 +4,14 @@ Names are taken from the words tools commonly use: ``name``/``title``/``alertnam
 ``status``/``state``, ``severity``/``level``/``priority``, ``message``/``description``.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
+from tocsin.alerts.decoding import UNREADABLE
 from tocsin.alerts.drivers import BaseDriver
 from tocsin.alerts.events import AlertEvent, Problem, Reading, Status
 from tocsin.core import clock, severity
@@ -48,6 +50,7 @@ _ON: Final = {
     "warning",
 }
 _MILLISECONDS: Final = 10**11  # larger numbers of seconds lie in the year 5138: they are milliseconds
+_EPOCH: Final = re.compile(r"[0-9]{9,13}(\.[0-9]+)?")  # digits in quotes; shorter ones are dates
 
 
 class Driver(BaseDriver):
@@ -58,22 +61,44 @@ class Driver(BaseDriver):
         return 10 if found and all(isinstance(item, dict) and _first(item, NAME) for item in found) else 0
 
     def parse(self, body: bytes) -> Reading:
-        try:
-            payload = msgspec.json.decode(body)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise Rejected(f"not JSON: {error}") from error
-        items = _items(payload)
-        if items is None:
-            raise Rejected("expected a JSON object, or a list of them")
+        items = _read(body)
         reading = Reading([], [])
         for index, item in enumerate(items):
             try:
                 reading.alerts.append(_event(item))
-            except Rejected as error:
+            except (Rejected, *UNREADABLE) as error:
                 reading.errors.append(Problem(index, str(error)))
         if items and not reading.alerts:
             raise Rejected(reading.errors[0].message)
         return reading
+
+
+class _Body(msgspec.Struct):
+    alerts: list[msgspec.Raw]
+
+
+_whole = msgspec.json.Decoder()
+_parts = msgspec.json.Decoder(list[msgspec.Raw] | _Body)
+
+
+def _read(body: bytes) -> list[Any]:
+    """The payload's items. Where the whole cannot be decoded they stay raw, so that a number out of
+    range or a broken character costs its own alert only."""
+    try:
+        items = _items(_whole.decode(body))
+    except UNREADABLE as error:
+        return _raw_items(body, error)
+    if items is None:
+        raise Rejected("expected a JSON object, or a list of them")
+    return items
+
+
+def _raw_items(body: bytes, cause: Exception) -> list[Any]:
+    try:
+        parts = _parts.decode(body)
+    except UNREADABLE:
+        raise Rejected(f"not JSON: {cause}") from cause
+    return parts.alerts if isinstance(parts, _Body) else parts
 
 
 def _items(payload: object) -> list[Any] | None:
@@ -84,6 +109,8 @@ def _items(payload: object) -> list[Any] | None:
 
 
 def _event(item: object) -> AlertEvent:
+    if isinstance(item, msgspec.Raw):
+        item = _whole.decode(item)
     if not isinstance(item, dict):
         raise Rejected(f"expected an object, got {_kind(item)}")
     labels = _pairs(item.get("labels"))
@@ -120,7 +147,8 @@ def _annotations(item: Mapping[str, Any]) -> dict[str, str]:
 
 def _status(item: Mapping[str, Any]) -> Status:
     for key in STATUS:
-        word = str(item.get(key, "")).strip().lower()
+        value = item.get(key)
+        word = value.strip().lower() if isinstance(value, str) else ""
         if word in _OVER:
             return "resolved"
         if word in _ON:
@@ -169,7 +197,9 @@ def _moment(value: object) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(value)
     if isinstance(value, str):
-        return clock.given(datetime.fromisoformat(value.strip()))
+        if not _EPOCH.fullmatch(value.strip()):
+            return clock.given(datetime.fromisoformat(value.strip()))
+        value = float(value)
     seconds = value / 1000 if abs(value) >= _MILLISECONDS else value
     return datetime.fromtimestamp(seconds, UTC)
 

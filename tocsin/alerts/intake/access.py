@@ -9,11 +9,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from asgiref.sync import sync_to_async
+from django.db import DatabaseError, connection
 
 from tocsin.accounts import services as accounts
+from tocsin.accounts.models import ApiKey
 from tocsin.core import config
+from tocsin.core.errors import Unavailable
 
 KEYS_FRESH_SECONDS: Final = 5.0
+MAY_POST: Final = (ApiKey.INGEST, ApiKey.WRITE)
 
 
 class Denied(Exception):
@@ -47,21 +51,32 @@ class Access:
                 raise Denied(403, "the signature does not fit the body")
             return
         key = _key(headers)
-        if key and await self._known(key):
+        scope = await self._scope(key) if key else None
+        if scope in MAY_POST:
             return
         if secret:
             raise Denied(
                 403, f"sign the body: X-{driver.title()}-Signature with the hex HMAC-SHA256 under the secret"
             )
+        if scope:
+            raise Denied(403, f"the key's scope is {scope}; posting alerts needs {' or '.join(MAY_POST)}")
         if key:
             raise Denied(403, "the key is unknown or revoked")
         raise Denied(401, "send a key: Authorization: Bearer … (tocsin api_key create NAME)")
 
-    async def _known(self, key: str) -> bool:
+    async def _scope(self, key: str) -> str | None:
         if time.monotonic() - self._read_at > KEYS_FRESH_SECONDS:
-            self._keys = await sync_to_async(accounts.keys_in_force)()
+            self._keys = await sync_to_async(_read_keys)()
             self._read_at = time.monotonic()
-        return accounts.digest_of(key) in self._keys
+        return self._keys.get(accounts.digest_of(key))
+
+
+def _read_keys() -> dict[str, str]:
+    try:
+        return accounts.keys_in_force()
+    except DatabaseError as error:
+        connection.close()  # it may be the connection that broke: the next post makes another
+        raise Unavailable("keys cannot be read from the database; try again shortly", 2) from error
 
 
 def _signature(driver: str, headers: Mapping[bytes, bytes]) -> str:

@@ -23,6 +23,7 @@ from tocsin.core import clock
 from tocsin.core.errors import Rejected, Unavailable
 
 Headers = dict[bytes, bytes]
+_BOM: Final = b"\xef\xbb\xbf"  # some senders on Windows begin with it
 ERRORS_SHOWN: Final = 100
 _WEBHOOK: Final = re.compile(r"/alerts/webhook/(?:([^/]+)/?)?")
 _API_PATHS: Final = frozenset({"/api/v2/alerts", "/api/v1/alerts"})
@@ -83,9 +84,8 @@ class Door:
         try:
             source = _named_driver(scope["path"])
             if scope["method"] in ("GET", "HEAD"):
-                await answer(
-                    send, 200, {"status": "ready", "driver": source or "any", "drivers": drivers.names()}
-                )
+                ready = {"status": "ready", "driver": source or "any", "drivers": drivers.names()}
+                await answer(send, 200, ready, trace)
                 return source or "any", 200
             if scope["method"] != "POST":
                 raise Refused(405, "method", "POST alerts here; GET tells whether it is ready", _ALLOW)
@@ -119,6 +119,8 @@ class Door:
             await self._access.check(source, headers, body)
         except Denied as denied:
             raise Refused(denied.status, "access", str(denied)) from denied
+        except Unavailable as error:
+            raise _unavailable(error) from error
 
     async def _store(self, reading: Reading, source: str, trace: str) -> None:
         """Return when the alerts are on disk."""
@@ -128,8 +130,7 @@ class Door:
         try:
             await self._committer.submit(Post(reading.alerts, source, trace, clock.now()))
         except Unavailable as error:
-            after = b"%d" % max(1, round(error.retry_after or 1))
-            raise Refused(503, "unavailable", str(error), ((b"retry-after", after),)) from error
+            raise _unavailable(error) from error
         except Rejected as error:
             raise Refused(400, "content", str(error)) from error
 
@@ -148,16 +149,21 @@ def _named_driver(path: str) -> str:
     return name
 
 
+def _unavailable(error: Unavailable) -> Refused:
+    after = b"%d" % max(1, round(error.retry_after or 1))
+    return Refused(503, "unavailable", str(error), ((b"retry-after", after),))
+
+
 def _detected(body: bytes) -> str:
     try:
-        return detect(body)
+        return detect(body.removeprefix(_BOM))
     except Rejected as error:
         raise Refused(400, "payload", str(error)) from error
 
 
 def _reading(read: Callable[..., Reading], body: bytes, *context: object) -> Reading:
     try:
-        return read(body, *context)
+        return read(body.removeprefix(_BOM), *context)
     except Rejected as error:
         raise Refused(400, "payload", str(error)) from error
 

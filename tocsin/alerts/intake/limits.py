@@ -1,6 +1,8 @@
 """What an alert may be: bounds that hold whatever driver read it."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
 
 from tocsin.alerts.events import AlertEvent, Problem, Reading
 
@@ -10,19 +12,28 @@ MAX_NAME = 256
 MAX_VALUE = 8_192
 MAX_ANNOTATION = 65_536
 MAX_FINGERPRINT = 64
+MAX_LINK = 8_192
 _YEARS = range(1970, 9000)
 
 
 def keep_good(reading: Reading) -> Reading:
     """Move alerts that break a bound to the errors; the others stay."""
     good, errors = [], list(reading.errors)
-    for index, event in enumerate(reading.alerts):
+    for index, event in zip(_places(reading), reading.alerts, strict=False):
         wrong = what_is_wrong(event) if index < MAX_ALERTS else f"more than {MAX_ALERTS} alerts in one post"
         if wrong is None:
             good.append(event)
         else:
             errors.append(Problem(index, wrong))
-    return Reading(good, errors)
+    return Reading(good, sorted(errors, key=lambda problem: problem.index))
+
+
+def _places(reading: Reading) -> Iterator[int]:
+    """Each alert's place in the payload, where those that could not be read have theirs too."""
+    if not reading.errors:
+        return count()
+    unread = {problem.index for problem in reading.errors}
+    return (place for place in count() if place not in unread)
 
 
 def what_is_wrong(event: AlertEvent) -> str | None:
@@ -33,6 +44,8 @@ def what_is_wrong(event: AlertEvent) -> str | None:
         return f"{len(event.labels)} labels; at most {MAX_LABELS} are taken"
     if len(event.fingerprint) > MAX_FINGERPRINT or "\0" in event.fingerprint:
         return f"the fingerprint is longer than {MAX_FINGERPRINT} characters or holds a NUL"
+    if "\0" in event.name or "\0" in event.generator_url or len(event.generator_url) > MAX_LINK:
+        return f"the name or the link holds a NUL, or the link is longer than {MAX_LINK} characters"
     for moment in (event.starts_at, event.ends_at, event.expires_at):
         if moment is not None and moment.year not in _YEARS:
             return f"the time {moment.isoformat()} is out of range"

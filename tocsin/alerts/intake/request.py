@@ -15,6 +15,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 BODY_SECONDS: Final = 30.0
+_DIGITS: Final = 18  # a length of more digits is too large, whatever they are
 _CORRELATION_ID: Final = re.compile(rb"[A-Za-z0-9._:/+=-]{1,64}")
 _JSON: Final = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
@@ -33,7 +34,7 @@ class Refused(Exception):
 async def read_body(scope: Scope, receive: Receive, headers: dict[bytes, bytes], most: int) -> bytes:
     """The request's body, inflated where it is gzip. Raises Refused when it is too large or too slow."""
     length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > most:
+    if length.isdigit() and (len(length) > _DIGITS or int(length) > most):
         raise _too_large(most)
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -53,6 +54,8 @@ async def read_body(scope: Scope, receive: Receive, headers: dict[bytes, bytes],
 async def _receive_all(receive: Receive, most: int) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
+    if len(body) > most:
+        raise _too_large(most)
     if not message.get("more_body"):
         return body
     parts, size = [body], len(body)
@@ -77,6 +80,8 @@ def _inflate(body: bytes, most: int) -> bytes:
         raise _too_large(most)
     if not stream.eof:
         raise Refused(400, "gzip", "the gzip body ends before its end")
+    if stream.unused_data:
+        raise Refused(400, "gzip", "something follows the end of the gzip body")
     return inflated
 
 
