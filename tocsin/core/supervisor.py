@@ -14,11 +14,10 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from tocsin.core import config
-from tocsin.core.ids import new_id
 
 FIRST_BACKOFF, LONGEST_BACKOFF, STEADY_SECONDS = 0.2, 30.0, 20.0
 STOP_SECONDS: Final = 4.5
@@ -30,20 +29,16 @@ class Child:
     """One process to keep alive."""
 
     name: str
-    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0
     failures: int = 0
     start_at: float = 0
-    worker_name: str = ""
 
     def start(self, lifeline: int) -> None:
-        """Start it, telling a worker whose work it takes over."""
-        dead, self.worker_name = self.worker_name, new_id()
-        names = {"TOCSIN_WORKER_NAME": self.worker_name, "TOCSIN_WORKER_DEAD": dead}
+        """Start it."""
         self.process = subprocess.Popen(
             [*_COMMAND, self.name],
-            env={**os.environ, **self.environment, **names, "TOCSIN_LIFELINE": str(lifeline)},
+            env={**os.environ, "TOCSIN_LIFELINE": str(lifeline)},
             pass_fds=[lifeline],
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which ends them in order
         )

@@ -11,8 +11,3 @@ def checkpoint() -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-
-def close() -> None:
-    """Let go of this thread's connection."""
-    connection.close()

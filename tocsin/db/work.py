@@ -7,7 +7,6 @@ its lease finds another token there, and its writes, which all name the token, c
 """
 
 import itertools
-import os
 import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -22,8 +21,8 @@ from tocsin.db import bulk
 class Worker:
     """One worker process: the maker of its fencing tokens."""
 
-    def __init__(self, name: str = "") -> None:
-        self.name = name or os.environ.get("TOCSIN_WORKER_NAME", "") or new_id()
+    def __init__(self) -> None:
+        self.name = new_id()
         self._count = itertools.count(1)
 
     def token(self) -> str:

@@ -22,7 +22,9 @@ from tocsin.notify.outcome import Outcome
 
 logger = log.get(__name__)
 
-QUEUE_PER_SENDER: Final = 64
+ROOM_PER_SENDER: Final = 64
+DRAIN_SECONDS: Final = 0.25
+_SMOOTHING: Final = 0.2
 
 
 class Parcel(msgspec.Struct):
@@ -51,12 +53,13 @@ class Lane:
         self._http = http
         self._done = done
         self._queue: deque[Parcel] = deque()
+        self._seconds_each = 0.0
         self._senders: set[asyncio.Task[None]] = set()
 
     @property
     def room(self) -> int:
         """How many more deliveries it takes in."""
-        return max(0, self._driver.concurrency * QUEUE_PER_SENDER - len(self._queue) - len(self._senders))
+        return max(0, self._driver.concurrency * ROOM_PER_SENDER - len(self._queue) - len(self._senders))
 
     @property
     def busy(self) -> bool:
@@ -66,10 +69,16 @@ class Lane:
     def put(self, parcels: Iterable[Parcel]) -> None:
         """Queue leased deliveries."""
         self._queue.extend(parcels)
-        for _ in range(min(len(self._queue), self._driver.concurrency - len(self._senders))):
+        for _ in range(self._wanted() - len(self._senders)):
             task = asyncio.get_running_loop().create_task(self._send_all(), name=f"send to {self.name}")
             self._senders.add(task)
             task.add_done_callback(self._senders.discard)
+
+    def _wanted(self) -> int:
+        """How many senders it takes to empty the queue in time. What is on its way when a worker is
+        killed is sent again: so no more at once than that."""
+        behind = len(self._queue) * self._seconds_each / DRAIN_SECONDS
+        return min(self._driver.concurrency, len(self._queue), 1 + int(behind))
 
     def drop(self) -> list[Parcel]:
         """Give back what has not been begun."""
@@ -78,7 +87,7 @@ class Lane:
         return left
 
     async def _send_all(self) -> None:
-        while self._queue:
+        while self._queue and len(self._senders) <= max(1, self._wanted()):
             parcel = self._queue.popleft()
             if parcel.until - time.monotonic() > self._driver.timeout:  # else the lease might end midway
                 self._done(await self._send(parcel))
@@ -96,7 +105,9 @@ class Lane:
             outcome.error = f"{type(error).__name__}: {error}"
             outcome.final = True
             logger.exception("delivery.driver_failed", channel=self.name, trace_id=parcel.message.trace_id)
-        outcome.latency_ms = (time.perf_counter() - began) * 1000
+        took = time.perf_counter() - began
+        self._seconds_each += _SMOOTHING * (took - self._seconds_each)
+        outcome.latency_ms = took * 1000
         result = "sent" if outcome.sent else "rejected" if outcome.final else "failed"
         metrics.count(self._driver_name, result)
         if not outcome.sent:

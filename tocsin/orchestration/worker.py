@@ -6,7 +6,6 @@ until the doorbell rings, at most ``SWEEP_SECONDS``. Any number of workers may r
 """
 
 import asyncio
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -14,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connections
 
 from tocsin.alerts import services as alerts
 from tocsin.alerts.correlate.step import correlate, pending
 from tocsin.alerts.expiry import expire
 from tocsin.checkers.services import CheckSet, record
-from tocsin.core import clock, log
+from tocsin.core import clock, config, log
 from tocsin.core.doorbell import Doorbell
 from tocsin.core.http import Client
 from tocsin.db import bulk
@@ -31,6 +30,7 @@ from tocsin.notify.lanes import Lanes
 from tocsin.notify.models import Delivery
 from tocsin.notify.outcome import Outcome
 from tocsin.notify.sending import Parcel
+from tocsin.notify.sentlog import SentLog, of_the_dead
 from tocsin.notify.services import LEASE
 from tocsin.orchestration import engine
 from tocsin.orchestration.models import PipelineRun
@@ -134,6 +134,7 @@ class EmbeddedWorker:
     def __init__(self) -> None:
         self._worker = Worker()
         self._checks = CheckSet()
+        self._folder = config.data_dir() / "workers"
         self._database = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
         self._outcomes: list[Outcome] = []
         self._sweep_at = float("-inf")
@@ -148,6 +149,8 @@ class EmbeddedWorker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         await self._on_database(self._take_over)
+        self._sent = SentLog(self._folder, self._worker.name)
+        self._sent.lock()
         beside = [
             asyncio.create_task(self._every(CHECK_SECONDS, self._checks.run)),
             asyncio.create_task(self._every(CHECKPOINT_SECONDS, checkpoint)),
@@ -167,6 +170,7 @@ class EmbeddedWorker:
         self._bell.ring_here()
 
     def _done(self, outcome: Outcome) -> None:
+        self._sent.add(outcome)
         self._outcomes.append(outcome)
         self._bell.ring_here()
 
@@ -184,9 +188,11 @@ class EmbeddedWorker:
             self._outcomes = (
                 outcomes + self._outcomes
             )  # writing them twice changes nothing: they name the lease
-            await self._on_database(connection.close)
+            await self._on_database(connections.close_all)
             await asyncio.sleep(AFTER_ERROR_SECONDS)
             handled = 0
+        else:
+            self._sent.written(len(outcomes))
         for channel_id, parcels in turn.parcels.items():
             self._lanes.put(channel_id, parcels)
         if bulk.waited() - waited > CONTENDED_SECONDS:
@@ -208,13 +214,14 @@ class EmbeddedWorker:
                 await asyncio.sleep(seconds)
 
     def _take_over(self) -> None:
-        """Make due at once what the worker before this one held; its supervisor saw it die."""
-        dead = os.environ.get("TOCSIN_WORKER_DEAD", "")
-        if dead:
+        """Write what workers of this machine sent before they died, and make due what they held."""
+        for left in of_the_dead(self._folder):
             now = clock.now()
-            runs = PipelineRun.objects.release(dead, now)
-            deliveries = Delivery.objects.release(dead, now)
-            logger.info("worker.took_over", dead=dead, runs=runs, deliveries=deliveries)
+            sent = outbox.finish(left.outcomes(), now)
+            runs = PipelineRun.objects.release(left.worker, now)
+            deliveries = Delivery.objects.release(left.worker, now)
+            left.remove()
+            logger.warning("worker.took_over", dead=left.worker, sent=sent, runs=runs, deliveries=deliveries)
 
     async def _drain(self) -> None:
         dropped = self._lanes.drop()
@@ -227,7 +234,8 @@ class EmbeddedWorker:
         now, outcomes = clock.now(), self._outcomes
         await self._on_database(lambda: outbox.finish(outcomes, now))
         await self._on_database(lambda: outbox.release(dropped, now))
-        await self._on_database(connection.close)
+        self._sent.remove()
+        await self._on_database(connections.close_all)
         self._http.close()
         self._bell.close()
         self._checks.close()
