@@ -22,7 +22,8 @@ def python(code: str, *, data_dir: Path, **environment: str) -> subprocess.Compl
 def _run(
     arguments: list[str], data_dir: Path, stdin: str, environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    left_out = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
     return subprocess.run(
         [sys.executable, *arguments],
         input=stdin,
@@ -30,6 +31,6 @@ def _run(
         text=True,
         timeout=60,
         cwd=data_dir,
-        env={**kept, "DJANGO_SETTINGS_MODULE": "", "TOCSIN_DATA_DIR": str(data_dir), **environment},
+        env={**kept, "TOCSIN_DATA_DIR": str(data_dir), **environment},
         check=False,
     )

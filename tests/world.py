@@ -14,14 +14,11 @@ from tocsin.alerts.intake.journal import Journal, Post
 from tocsin.alerts.intake.limits import keep_good
 from tocsin.alerts.models import Incident
 from tocsin.checkers.services import CheckSet
-from tocsin.core.http import Client
 from tocsin.core.ids import new_id
 from tocsin.db.work import Worker
 from tocsin.notify import services as notify
-from tocsin.notify.lanes import Lanes
 from tocsin.notify.models import NotificationChannel
-from tocsin.notify.outcome import Outcome
-from tocsin.orchestration.worker import Turn
+from tocsin.orchestration.inline import work
 
 
 class World:
@@ -65,24 +62,8 @@ class World:
 
     def work(self) -> None:
         """Let a worker take turns until nothing is due and all is sent."""
-        asyncio.run(self._work())
-
-    async def _work(self) -> None:
-        outcomes: list[Outcome] = []
-        http = Client()
-        lanes = Lanes(http, outcomes.append)
-        await asyncio.to_thread(self.journal.flush)
-        while True:
-            turn = Turn(self.worker, lanes, self.checks, self.now)
-            written, outcomes[:] = list(outcomes), []
-            handled = await asyncio.to_thread(_whole, turn, written)
-            for channel_id, parcels in turn.parcels.items():
-                lanes.put(channel_id, parcels)
-            while lanes.busy:
-                await asyncio.sleep(0.002)
-            if not handled and not outcomes:
-                break
-        http.close()
+        self.journal.flush()
+        asyncio.run(work(self.worker, self.checks, lambda: self.now))
 
     @property
     def sent(self) -> list[Any]:
@@ -96,7 +77,3 @@ class World:
     def incident(self) -> Incident:
         """The one incident there is."""
         return Incident.objects.get()
-
-
-def _whole(turn: Turn, outcomes: list[Outcome]) -> int:
-    return turn.news(outcomes) + turn.sweep()

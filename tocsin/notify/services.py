@@ -1,5 +1,6 @@
 """Channels and deliveries: the verbs, and the only code that writes them."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from tocsin.alerts.models import Incident
 from tocsin.alerts.news import ChangedAlert, News
 from tocsin.alerts.transition import ENDING
 from tocsin.core.errors import Rejected
+from tocsin.core.http import Client
 from tocsin.core.ids import new_id
 from tocsin.db import bulk
 from tocsin.notify.drivers import BaseDriver, drivers
@@ -137,6 +139,22 @@ def test_message(now: datetime, trace_id: str) -> Message:
             )
         ],
     )
+
+
+def send_test(*, driver: BaseDriver[Any], now: datetime) -> str:
+    """Send a test message now, past the outbox; return what the receiver said.
+
+    Raises Unavailable or Rejected as the driver does.
+    """
+    return asyncio.run(_send_alone(driver, test_message(now, new_id())))
+
+
+async def _send_alone(driver: BaseDriver[Any], message: Message) -> str:
+    http = Client()
+    try:
+        return await driver.send(message, http)
+    finally:
+        http.close()
 
 
 def _alert(change: ChangedAlert) -> MessageAlert:

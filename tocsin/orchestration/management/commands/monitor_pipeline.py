@@ -1,0 +1,99 @@
+"""``tocsin monitor_pipeline``: how runs do; one of them in full with ``--run-id``."""
+
+from typing import Any, Final
+
+import msgspec
+from django.core.management.base import CommandParser
+
+from tocsin.core import clock
+from tocsin.core.errors import Rejected
+from tocsin.core.terminal import Piece, Screen, age, styled, took
+from tocsin.db.command import TellingCommand
+from tocsin.orchestration import story
+from tocsin.orchestration.management import telling
+from tocsin.orchestration.models import PipelineRun, StageExecution
+
+STATES: Final = tuple(state for state, _ in PipelineRun.STATES)
+MOST: Final = 1000
+
+
+class Runs(msgspec.Struct):
+    """The newest runs, newest first."""
+
+    runs: list[story.Run]
+
+
+class Snapshot(msgspec.Struct):
+    """What went into a stage and what came out."""
+
+    stage: str
+    attempt: int
+    input: dict[str, Any]
+    output: dict[str, Any]
+
+
+class InFull(msgspec.Struct):
+    """One run with everything about it."""
+
+    story: story.Story
+    snapshots: list[Snapshot]
+
+
+class Command(TellingCommand[Runs | InFull]):
+    help = "Show pipeline runs with their stages, newest first, or one of them in full."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--limit", type=int, default=20, help=f"how many, at most {MOST}; default: 20")
+        parser.add_argument(
+            "--status", type=str.upper, choices=STATES, metavar="STATE", help=f"only {', '.join(STATES)}"
+        )
+        parser.add_argument("--run-id", metavar="ID", help="this run alone, with what went in and came out")
+
+    def answer(self, options: dict[str, Any]) -> Runs | InFull:
+        if options["run_id"]:
+            return _in_full(options["run_id"])
+        if not 1 <= options["limit"] <= MOST:
+            raise Rejected(f"--limit {options['limit']}: give a number from 1 to {MOST}")
+        return Runs(story.runs(limit=options["limit"], state=options["status"]))
+
+    def show(self, found: Runs | InFull, screen: Screen) -> None:
+        if isinstance(found, InFull):
+            telling.show(found.story, screen)
+            for snapshot in found.snapshots:
+                _show_snapshot(snapshot, screen)
+        elif found.runs:
+            columns = ("run", "state", "reason", "incident", "age", "stages", "took", "error")
+            screen.table(columns, [_row(run) for run in found.runs])
+        else:
+            screen.line("There is no such run. tocsin run_pipeline --sample makes one.")
+
+
+def _in_full(run_id: str) -> InFull:
+    told = story.tell(run_id)
+    if told.about != "run":
+        raise Rejected(f"{run_id} is not a run but {told.about} {told.id}: see tocsin trace {run_id}")
+    stages = StageExecution.objects.filter(run_id=told.id).order_by("pk")
+    return InFull(told, [Snapshot(row.stage, row.attempt, row.input, row.output) for row in stages])
+
+
+def _row(run: story.Run) -> list[Piece]:
+    marks = "".join("✓" if stage.state == "succeeded" else "✗" for stage in run.stages)
+    again = f" (goes on at {run.due_at:%H:%M:%S})" if run.due_at else ""
+    return [
+        run.run_id,
+        styled(run.state),
+        run.reason,
+        f"#{run.incident_id}" if run.incident_id else "",
+        age(run.created_at, clock.now()),
+        (marks, "red" if "✗" in marks else "green"),
+        took(sum(stage.duration_ms for stage in run.stages)),
+        (f"{run.last_error}{again}", "red"),
+    ]
+
+
+def _show_snapshot(snapshot: Snapshot, screen: Screen) -> None:
+    screen.heading(f"{snapshot.stage}, try {snapshot.attempt}")
+    for name, value in (("in", snapshot.input), ("out", snapshot.output)):
+        text = msgspec.json.format(msgspec.json.encode(value)).decode()
+        screen.table(("", ""), [((name, "dim"), text)], indent=2)

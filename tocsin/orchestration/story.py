@@ -1,0 +1,302 @@
+"""The whole story of one thing: what came in, what was decided and why, what ran, what was sent.
+
+Pure reading, each question an index look-up, each list bounded to its newest rows.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+from django.db.models import Model, QuerySet
+
+from tocsin.alerts import models as alerts
+from tocsin.core.errors import Rejected
+from tocsin.db import bulk
+from tocsin.notify import models as notify
+from tocsin.orchestration.models import PipelineRun, StageExecution
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+LIMIT: Final = 100
+_NUMBER: Final = re.compile(r"#?([0-9]{1,18})")
+_IGNORED = (
+    "SELECT id FROM alerts_alerthistory WHERE fingerprint = %s AND decision = 'ignored' ORDER BY id DESC"
+)
+
+
+class Entry(msgspec.Struct):
+    """One row of the journal: a change that came in or what a person did, and what was decided.
+
+    ``decision`` is empty while it waits for correlation; ``at`` is by the source's clock.
+    """
+
+    id: int
+    received_at: datetime
+    at: datetime
+    kind: str
+    name: str
+    fingerprint: str
+    severity: str
+    source: str
+    trace_id: str
+    actor: str
+    decision: str
+    reason: str
+    incident_id: int | None
+
+
+class Stage(msgspec.Struct):
+    """One try of one stage. ``note`` is what it found, in a few words."""
+
+    stage: str
+    state: str
+    attempt: int
+    started_at: datetime
+    duration_ms: float
+    error: str
+    note: str
+
+
+class Run(msgspec.Struct):
+    """One walk through the pipeline; ``due_at`` is when somebody looks at it next."""
+
+    run_id: str
+    trace_id: str
+    incident_id: int | None
+    reason: str
+    state: str
+    attempts: int
+    last_error: str
+    created_at: datetime
+    finished_at: datetime | None
+    due_at: datetime | None
+    changes: list[int]
+    stages: list[Stage]
+
+
+class Delivery(msgspec.Struct):
+    """One message to one channel; ``due_at`` is when it is tried next."""
+
+    id: str
+    run_id: str
+    incident_id: int | None
+    channel: str
+    driver: str
+    kind: str
+    state: str
+    attempts: int
+    created_at: datetime
+    sent_at: datetime | None
+    latency_ms: float | None
+    answer: str
+    last_error: str
+    due_at: datetime | None
+
+
+class Incident(msgspec.Struct):
+    """An incident as it stands now."""
+
+    id: int
+    title: str
+    status: str
+    severity: str
+    labels: dict[str, str]
+    firing: int
+    total: int
+    trace_id: str
+    opened_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str
+    resolved_at: datetime | None
+    closed_at: datetime | None
+
+
+class Story(msgspec.Struct):
+    """What is known of one thing; ``cut`` names the lists of which only the newest rows are here."""
+
+    about: str
+    id: str
+    incidents: list[Incident]
+    entries: list[Entry]
+    runs: list[Run]
+    deliveries: list[Delivery]
+    cut: list[str]
+
+
+class _Found(msgspec.Struct):
+    """The rows of a story, in the order they came."""
+
+    entries: list[alerts.AlertHistory]
+    runs: list[PipelineRun]
+    deliveries: list[notify.Delivery]
+    incident_id: int | None = None
+
+    def cut(self) -> list[str]:
+        """Keep what is shown; return the names of the lists that held more."""
+        longer = [name for name in ("entries", "runs", "deliveries") if len(getattr(self, name)) > LIMIT]
+        for name in longer:
+            setattr(self, name, getattr(self, name)[-LIMIT:])
+        return longer
+
+
+def tell(asked: str) -> Story:
+    """The story of a trace id, alert fingerprint, incident number, run id or delivery id.
+
+    Raises Rejected where nothing answers to it.
+    """
+    name = asked.strip()
+    for about, find in _FINDERS:
+        found = find(name)
+        if found is not None:
+            return _story(about, name.removeprefix("#"), found)
+    raise Rejected(
+        f"nothing here is known as {name[:80]!r}: give a trace id, an alert fingerprint, an incident number, "
+        "a run id or a delivery id. A post that only repeats what is known leaves nothing behind"
+    )
+
+
+def runs(*, limit: int, state: str | None = None) -> list[Run]:
+    """The newest runs, newest first; of one ``state`` where it is given."""
+    rows = PipelineRun.objects.order_by("-pk")
+    if state is not None:
+        rows = rows.filter(state=state)
+    if state not in (None, PipelineRun.NOTIFIED, PipelineRun.FAILED):  # unfinished ones are few, and indexed
+        rows = rows.filter(due_at__isnull=False)
+    found = list(rows[:limit])
+    stages = _stages(run.pk for run in found)
+    return [_as(Run, run, stages=stages.get(run.pk, [])) for run in found]
+
+
+def _incident(name: str) -> _Found | None:
+    number = _NUMBER.fullmatch(name)
+    key = int(number[1]) if number else 0
+    if not key or not alerts.Incident.objects.filter(pk=key).exists():
+        return None
+    entries = _newest(alerts.AlertHistory.objects.filter(incident_id=key))
+    runs = _newest(PipelineRun.objects.filter(incident_id=key))
+    return _Found(entries, runs, _newest(_deliveries().filter(incident_id=key)), key)
+
+
+def _trace(name: str) -> _Found | None:
+    entries = _newest(alerts.AlertHistory.objects.filter(trace_id=name))
+    return _with_runs(entries) if entries else None
+
+
+def _run(name: str) -> _Found | None:
+    runs = list(PipelineRun.objects.filter(pk=name))
+    return _of_runs(runs) if runs else None
+
+
+def _delivery(name: str) -> _Found | None:
+    found = _deliveries().filter(pk=name).first()
+    if found is None:
+        return None
+    around = _of_runs(list(PipelineRun.objects.filter(pk=found.run_id)))
+    return _Found(around.entries, around.runs, [found])
+
+
+def _fingerprint(name: str) -> _Found | None:
+    alert = alerts.Alert.objects.filter(fingerprint=name).values_list("pk", flat=True).first()
+    keys: set[int] = set()
+    if alert is not None:
+        keys.update(_newest(alerts.AlertHistory.objects.filter(alert_id=alert).values_list("pk", flat=True)))
+    keys.update(row[0] for row in bulk.fetch(f"{_IGNORED} LIMIT {LIMIT + 1}", [name]))
+    return _with_runs(_newest(alerts.AlertHistory.objects.filter(pk__in=keys))) if keys else None
+
+
+_FINDERS: Final[tuple[tuple[str, Callable[[str], _Found | None]], ...]] = (
+    ("incident", _incident),
+    ("trace", _trace),
+    ("run", _run),
+    ("delivery", _delivery),
+    ("alert", _fingerprint),
+)
+
+
+def _newest(rows: QuerySet[Any]) -> list[Any]:
+    """The newest rows in the order they came, one more than is shown."""
+    return list(rows.order_by("-pk")[: LIMIT + 1])[::-1]
+
+
+def _deliveries() -> QuerySet[notify.Delivery]:
+    return notify.Delivery.objects.select_related("channel").defer("message")
+
+
+def _with_runs(entries: list[alerts.AlertHistory]) -> _Found:
+    """These entries with the runs that tell of them. Changes that came together share a run, which
+    carries the trace of the first of them: hence the look at the incident's runs, too."""
+    traces = {entry.trace_id for entry in entries}
+    incidents = {entry.incident_id for entry in entries if entry.incident_id is not None}
+    near = [
+        *_newest(PipelineRun.objects.filter(trace_id__in=traces)),
+        *_newest(PipelineRun.objects.filter(incident_id__in=incidents)),
+    ]
+    told = {entry.pk for entry in entries}
+    runs = {run.pk: run for run in near if told.intersection(run.changes)}
+    return _Found(entries, [runs[key] for key in sorted(runs)], _sent_by(runs))
+
+
+def _of_runs(runs: list[PipelineRun]) -> _Found:
+    changes = [key for run in runs for key in run.changes][: LIMIT + 1]
+    entries = _newest(alerts.AlertHistory.objects.filter(pk__in=changes))
+    return _Found(entries, runs, _sent_by(run.pk for run in runs))
+
+
+def _sent_by(run_ids: Iterable[str]) -> list[notify.Delivery]:
+    return _newest(_deliveries().filter(run_id__in=list(run_ids)))
+
+
+def _story(about: str, name: str, found: _Found) -> Story:
+    cut = found.cut()
+    keys = {found.incident_id, *(entry.incident_id for entry in found.entries)}
+    keys |= {run.incident_id for run in found.runs} | {sent.incident_id for sent in found.deliveries}
+    incidents = alerts.Incident.objects.filter(pk__in=[key for key in keys if key is not None])
+    names = _names(found.entries)
+    stages = _stages(run.pk for run in found.runs)
+    return Story(
+        about=about,
+        id=name,
+        incidents=[_as(Incident, row) for row in incidents.order_by("pk")],
+        entries=[_as(Entry, row, name=names.get(row.alert_id, "")) for row in found.entries],
+        runs=[_as(Run, row, stages=stages.get(row.pk, [])) for row in found.runs],
+        deliveries=[
+            _as(Delivery, row, channel=row.channel.name, driver=row.channel.driver)
+            for row in found.deliveries
+        ],
+        cut=cut,
+    )
+
+
+def _as(kind: type[S], row: Model, **told: Any) -> S:
+    """A row as plain values: its columns by name, and what is ``told`` besides."""
+    columns = (name for name in kind.__struct_fields__ if name not in told)
+    return kind(**{name: getattr(row, name) for name in columns}, **told)
+
+
+def _names(entries: Iterable[alerts.AlertHistory]) -> dict[int | None, str]:
+    keys = {entry.alert_id for entry in entries if entry.alert_id is not None}
+    return dict(alerts.Alert.objects.filter(pk__in=keys).values_list("pk", "name"))
+
+
+def _stages(run_ids: Iterable[str]) -> dict[str, list[Stage]]:
+    found: dict[str, list[Stage]] = {}
+    rows = StageExecution.objects.filter(run_id__in=list(run_ids)).defer("input").order_by("pk")
+    for row in rows:
+        found.setdefault(row.run_id, []).append(_as(Stage, row, note=note(row.stage, row.output)))
+    return found
+
+
+def note(stage: str, output: dict[str, Any]) -> str:
+    """What a stage gave, in a few words."""
+    if output.get("reason"):
+        return str(output["reason"])
+    if stage == "CHECK":
+        return str(output.get("status", ""))
+    if stage == "ANALYZE":
+        return ", ".join(found["title"] for found in output.get("recommendations", [])[:3])
+    if stage == "NOTIFY":
+        return ", ".join(sent["channel"] for sent in output.get("deliveries", [])[:10])
+    changed = len(output.get("alerts", []))
+    return f"{changed} alert{'' if changed == 1 else 's'}" if changed else ""
