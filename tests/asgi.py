@@ -40,13 +40,14 @@ class Request:
     hang_up: bool = False  # after the pieces, in the middle of the body
 
     def scope(self) -> dict[str, Any]:
-        given = {"content-type": "application/json", **(self.headers or {})}
+        given = {"content-type": "application/json"}
+        given |= {name.lower(): value for name, value in (self.headers or {}).items()}
         return {
             "type": "http",
             "method": self.method,
             "path": self.path,
             "query_string": b"",
-            "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in given.items() if v],
+            "headers": [(k.encode(), v.encode("latin-1")) for k, v in given.items() if v],
         }
 
 

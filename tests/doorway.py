@@ -1,14 +1,15 @@
 """The ways in, in this process: the real door, a real committer, the test database."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import contextvars
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import connections
 
 from tests.asgi import Answer, Request, call, call_all
 from tocsin.alerts.intake.access import Access
@@ -19,6 +20,7 @@ from tocsin.alerts.models import Alert
 ANY, API = "/alerts/webhook/", "/api/v2/alerts"
 GENERIC, ALERTMANAGER = "/alerts/webhook/generic/", "/alerts/webhook/alertmanager/"
 MAX_BYTES = 5 * 1024 * 1024
+T = TypeVar("T")
 
 
 class Doorway:
@@ -27,11 +29,17 @@ class Doorway:
     def __init__(self, runner: asyncio.Runner, limit: int, open_door: bool) -> None:
         self.rings = 0
         self._runner = runner
+        # Django keeps a thread's connection in its context: the test's own must not leak to other threads.
+        self._context = contextvars.Context()
         self.committer = Committer(limit, self._ring)
         self.door = Door(self.committer, Access(open_door), MAX_BYTES, timedelta(minutes=5))
 
     def _ring(self) -> None:
         self.rings += 1
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something on the door's event loop."""
+        return self._runner.run(work, context=self._context)
 
     async def start(self) -> None:
         self.committer.start()
@@ -39,11 +47,11 @@ class Doorway:
     def call(self, request: Request) -> Answer:
         """Any request, whole or cut short."""
         assert self.door.matches(request.scope()), f"{request.method} {request.path} is not for the door"
-        return self._runner.run(call(self.door, request))
+        return self.run(call(self.door, request))
 
     def call_all(self, *requests: Request) -> list[Answer]:
         """Requests that arrive at the same moment."""
-        return self._runner.run(call_all(self.door, requests))
+        return self.run(call_all(self.door, requests))
 
     def post(self, payload: Any, path: str = GENERIC, headers: Mapping[str, str] | None = None) -> Answer:
         """Post bytes as they are, anything else as JSON."""
@@ -63,9 +71,9 @@ def doorway(limit: int = 50_000, open_door: bool = True) -> Iterator[Doorway]:
     """A door with a committer of its own, gone at the end."""
     with asyncio.Runner() as runner:
         way = Doorway(runner, limit, open_door)
-        runner.run(way.start())
+        way.run(way.start())
         try:
             yield way
         finally:
             way.committer.stop()
-            runner.run(sync_to_async(connection.close)())
+            way.run(sync_to_async(connections.close_all)())

@@ -64,4 +64,7 @@ class Driver(BaseDriver):
             raw = _body.decode(body).alerts
         except UNREADABLE as error:
             raise Rejected(str(error)) from error
-        return _alerts.read(raw)
+        try:
+            return _alerts.read(raw)
+        except Rejected as error:
+            raise Rejected(f"alerts: {error}") from error
