@@ -4,7 +4,7 @@ State follows the source's own times, so that repeated, late and out-of-order me
 nothing: a message about an episode that is already over does not reopen it.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
@@ -16,6 +16,7 @@ REFIRED: Final = "refired"
 SEVERITY: Final = "severity"
 RESOLVED: Final = "resolved"
 EXPIRED: Final = "expired"
+MOST_AHEAD: Final = timedelta(days=1)  # a clock further ahead is wrong: its ends would hide what comes next
 Change = Literal["fired", "refired", "severity", "resolved", "expired"]
 OPENING: Final = frozenset({FIRED, REFIRED})
 ENDING: Final = frozenset({RESOLVED, EXPIRED})
@@ -64,7 +65,7 @@ def _firing_on(state: State, event: AlertEvent, annotations: str) -> tuple[State
     after = State(
         status="firing",
         severity=event.severity,
-        started_at=min(state.started_at, event.starts_at or state.started_at),
+        started_at=_began(state, event),
         ended_at=None,
         expires_at=event.expires_at,
         timed_out=False,
@@ -74,12 +75,29 @@ def _firing_on(state: State, event: AlertEvent, annotations: str) -> tuple[State
     return after, SEVERITY if moved else None
 
 
+def _began(state: State, event: AlertEvent) -> datetime:
+    """The earliest start heard of, as two sources of one alert may differ. After a first episode an
+    earlier start is that one's, told again, and must not draw its end into this one."""
+    if event.starts_at is None or state.episode > 1:
+        return state.started_at
+    return min(state.started_at, event.starts_at)
+
+
 def _resolved(state: State, event: AlertEvent, now: datetime) -> tuple[State, Change | None]:
     if state.status != "firing":
         return state, None
-    if event.ends_at is not None and event.ends_at < state.started_at:
-        return state, None  # it speaks of an earlier episode
-    return ended(state, event.ends_at or now, timed_out=False), RESOLVED
+    if event.ends_at is None:
+        return ended(state, now, timed_out=False), RESOLVED
+    if _earlier(state, event, event.ends_at):
+        return state, None
+    return ended(state, min(event.ends_at, now + MOST_AHEAD), timed_out=False), RESOLVED
+
+
+def _earlier(state: State, event: AlertEvent, ends_at: datetime) -> bool:
+    """Whether an end is that of an episode before this one, which may have begun in the same second."""
+    if ends_at == state.started_at:
+        return event.starts_at is not None and event.starts_at < state.started_at
+    return ends_at < state.started_at
 
 
 def ended(state: State, ended_at: datetime, timed_out: bool) -> State:

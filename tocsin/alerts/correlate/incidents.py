@@ -79,43 +79,51 @@ class Live(msgspec.Struct):
         return f"{how}; the last firing alert of incident #{{id}}, which is resolved"
 
 
+class _Part(msgspec.Struct):
+    """Changes of one incident while its status stayed the same."""
+
+    incident: Live
+    status: str
+    trace_id: str
+    firing: int = 0
+    total: int = 0
+    changes: list[ChangedAlert] = []
+
+
 class Bulletin:
     """Collects what people should hear: changes of one incident share a run until its status turns."""
 
     def __init__(self) -> None:
-        self._open: dict[int, tuple[Live, str, list[ChangedAlert], str]] = {}
-        self._done: list[tuple[Live, str, list[ChangedAlert], str, int, int]] = []
+        self._parts: list[_Part] = []
+        self._open: dict[int, _Part] = {}
 
-    def add(self, incident: Live, change: ChangedAlert, trace_id: str) -> None:
-        """Tell of a change that was just applied."""
-        if change.kind in transition.ENDING and incident.status != Incident.RESOLVED:
+    def add(self, incident: Live, change: ChangedAlert, trace_id: str, before: str) -> None:
+        """Tell of a change that was just applied, unless people need not hear of it: other alerts
+        still fire, or the incident was resolved ``before``."""
+        over = change.kind in transition.ENDING or incident.status == Incident.RESOLVED
+        if over and incident.status == before:
             return
-        found = self._open.get(id(incident))
-        if found is not None and found[1] != incident.status:
-            self._finish(found)
-            found = None
-        if found is None:
-            found = self._open[id(incident)] = (incident, incident.status, [], trace_id)
-        found[2].append(change)
-
-    def _finish(self, part: tuple[Live, str, list[ChangedAlert], str]) -> None:
-        self._done.append((*part, part[0].firing, part[0].total))
+        part = self._open.get(id(incident))
+        if part is None or part.status != incident.status:
+            part = self._open[id(incident)] = _Part(incident, incident.status, trace_id)
+            self._parts.append(part)
+        part.changes.append(change)
+        part.firing, part.total = incident.firing, incident.total
 
     def news(self) -> Iterable[News]:
         """Everything collected, in order; the incidents must have been stored."""
-        for part in self._open.values():
-            self._finish(part)
-        for incident, status, changes, trace_id, firing, total in self._done:
+        for part in self._parts:
+            incident = part.incident
             yield News(
                 incident_id=incident.id,
                 title=incident.title,
-                status=status,
+                status=part.status,
                 severity=incident.severity,
                 labels=incident.labels,
-                firing=firing,
-                total=total,
+                firing=part.firing,
+                total=part.total,
                 opened_at=incident.opened_at,
-                trace_id=trace_id,
-                reason=changes[0].kind,
-                changes=changes,
+                trace_id=part.trace_id,
+                reason=part.changes[0].kind,
+                changes=part.changes,
             )

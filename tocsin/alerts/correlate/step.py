@@ -68,9 +68,10 @@ def correlate(entries: Sequence[Entry], now: datetime) -> list[News]:
         if incident is None:
             decided.append((entry, None, "the incident it belonged to is closed or gone"))
             continue
+        before = incident.status
         reason = incident.apply(entry.change, now, close_after)
         decided.append((entry, incident, reason))
-        bulletin.add(incident, entry.change, entry.trace_id)
+        bulletin.add(incident, entry.change, entry.trace_id, before)
     incidents.store(now)
     _record(decided, incidents.joined)
     return list(bulletin.news())

@@ -29,6 +29,7 @@ _ALERT_COLUMNS = (
     "fingerprint", "name", "status", "severity", "source", "labels", "annotations", "generator_url",
     "started_at", "ended_at", "expires_at", "timed_out", "episode", "seen_at",
 )  # fmt: skip
+_ENDED_COLUMNS = ("status", "ended_at", "expires_at", "timed_out", "seen_at")
 _HISTORY_COLUMNS = (
     "alert_id", "fingerprint", "kind", "severity", "source", "episode", "at", "received_at", "trace_id",
     "actor", "decision", "reason",
@@ -56,6 +57,7 @@ class _Plan:
         self.ended = ended  # of fingerprints without an alert: the end of the last episode heard of
         self.fresh: dict[str, tuple[AlertEvent, Post]] = {}
         self.moved: dict[str, tuple[AlertEvent, Post]] = {}
+        self.over: dict[str, Post] = {}
         self.touched: _Touched = {}
         self.journal: list[bulk.Row] = []
         self.in_haste = False
@@ -80,8 +82,20 @@ class _Plan:
             self._touch(post, fingerprint, state, after)
             return
         self.touched.pop(fingerprint, None)
+        if change in transition.ENDING:
+            self._end(post, fingerprint)
+            return
+        self.over.pop(fingerprint, None)
         target = self.fresh if fingerprint in self.fresh else self.moved
         target[fingerprint] = (event, post)
+
+    def _end(self, post: Post, fingerprint: str) -> None:
+        """Its end leaves an alert as it was told when it fired; many sources say less when it is over."""
+        for told in (self.fresh, self.moved):
+            if fingerprint in told:
+                told[fingerprint] = (told[fingerprint][0], post)
+                return
+        self.over[fingerprint] = post
 
     def _touch(self, post: Post, fingerprint: str, state: State, after: State) -> None:
         if fingerprint in self.fresh or fingerprint in self.moved:
@@ -213,6 +227,8 @@ def _write(plan: _Plan) -> None:
     bulk.insert(Alert, _ALERT_COLUMNS, [_row(f, *by, plan.states[f]) for f, by in plan.fresh.items()])
     moved = [_row(f, *by, plan.states[f]) for f, by in plan.moved.items()]
     bulk.update(Alert, _ALERT_COLUMNS[1:], ("fingerprint",), [(*row[1:], row[0]) for row in moved])
+    over = [_ended_row(f, post, plan.states[f]) for f, post in plan.over.items()]
+    bulk.update(Alert, _ENDED_COLUMNS, ("fingerprint",), over)
     bulk.insert(AlertHistory, _HISTORY_COLUMNS, plan.journal, first=_ALERT_ID)
     _write_touches(plan.touched)
 
@@ -232,3 +248,8 @@ def _row(fingerprint: str, event: AlertEvent, post: Post, state: State) -> bulk.
         bulk.moment(state.started_at), bulk.moment(state.ended_at), bulk.moment(state.expires_at),
         state.timed_out, state.episode, bulk.moment(post.received_at),
     )  # fmt: skip
+
+
+def _ended_row(fingerprint: str, post: Post, state: State) -> bulk.Row:
+    ended_at, seen_at = bulk.moment(state.ended_at), bulk.moment(post.received_at)
+    return state.status, ended_at, bulk.moment(state.expires_at), state.timed_out, seen_at, fingerprint
