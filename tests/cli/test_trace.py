@@ -1,5 +1,7 @@
 """Why did somebody (not) get paged?"""
 
+from datetime import timedelta
+
 import pytest
 from django.core.management.base import CommandError
 
@@ -50,3 +52,14 @@ def test_before_a_worker_came(world: World) -> None:
 def test_unknown(db: None) -> None:
     with pytest.raises(CommandError, match="nothing here is known as 'x'"):
         tocsin("trace", "x")
+
+
+def test_what_follows_is_told_after_what_caused_it(world: World) -> None:
+    """A turn takes up what comes in while it begins: the run bears an earlier time than its alert."""
+    world.channel("on-call")
+    world.fire()
+    world.now -= timedelta(seconds=2)
+    world.work()
+    told = tocsin("trace", str(world.incident().pk))
+    places = [told.index(step) for step in ("opened incident", "NOTIFIED in", "firing to on-call")]
+    assert places == sorted(places)

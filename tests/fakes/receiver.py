@@ -68,6 +68,7 @@ def receiver() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body of an answer are two writes
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))

@@ -70,6 +70,15 @@ def add_channel(*, name: str, driver: str, given: dict[str, Any], now: datetime)
     return NotificationChannel.objects.create(name=name, driver=driver, config=plain(config), created_at=now)
 
 
+def put_channel(*, name: str, driver: str, given: dict[str, Any], now: datetime) -> NotificationChannel:
+    """Make a channel, or change and enable the one of that name. Raises Rejected when the config is wrong."""
+    values = {"driver": driver, "config": plain(read_config(driver, given)), "enabled": True}
+    channel, _ = NotificationChannel.objects.update_or_create(
+        name=name, defaults=values, create_defaults={**values, "created_at": now}
+    )
+    return channel
+
+
 def remove_channel(*, name: str) -> None:
     """Remove a channel and its deliveries. Raises Rejected when there is none of that name."""
     if not NotificationChannel.objects.filter(name=name).delete()[0]:

@@ -61,9 +61,17 @@ def _times(count: int) -> str:
 
 
 def _lines(told: story.Story) -> Iterator[Line]:
+    """A run bears the time at which its worker's turn began, which may be before the alert came in that
+    the turn still took up: what follows from something is told after it."""
+    came_in = {entry.id: entry.received_at for entry in told.entries}
+    began: dict[str, datetime] = {}
     yield from map(_entry, told.entries)
-    yield from map(_run, told.runs)
-    yield from map(_delivery, told.deliveries)
+    for run in told.runs:
+        began[run.run_id] = max([run.created_at, *(came_in[key] for key in run.changes if key in came_in)])
+        yield began[run.run_id], *_run(run)
+    for sent in told.deliveries:
+        at = sent.sent_at or sent.created_at
+        yield max(at, began.get(sent.run_id, at)), *_delivery(sent)
     if told.about != "incident":  # there the journal tells of it
         yield from _acknowledged(told)
 
@@ -95,7 +103,7 @@ def _entry(entry: story.Entry) -> Line:
     return entry.received_at, ("alert", "magenta"), _filled(what)
 
 
-def _run(run: story.Run) -> Line:
+def _run(run: story.Run) -> tuple[Piece, list[list[Piece]]]:
     took_ms = sum(stage.duration_ms for stage in run.stages)
     what: list[list[Piece]] = [
         [f"{run.reason}:", styled(run.state), f"in {took(took_ms)}" if run.stages else ""],
@@ -103,7 +111,7 @@ def _run(run: story.Run) -> Line:
         *(stage_line(stage) for stage in run.stages),
         [(f"goes on at {moment(run.due_at)}" if run.due_at else "", "yellow")],
     ]
-    return run.created_at, ("run", "blue"), _filled(what)
+    return ("run", "blue"), _filled(what)
 
 
 def stage_line(stage: story.Stage) -> list[Piece]:
@@ -120,7 +128,7 @@ def stage_line(stage: story.Stage) -> list[Piece]:
     ]
 
 
-def _delivery(sent: story.Delivery) -> Line:
+def _delivery(sent: story.Delivery) -> tuple[Piece, list[list[Piece]]]:
     tries = f"at try {sent.attempts}" if sent.attempts > 1 else ""
     latency = f"in {took(sent.latency_ms)}" if sent.latency_ms is not None else ""
     next_try = f"next try at {moment(sent.due_at)}" if sent.state == "retrying" and sent.due_at else ""
@@ -131,7 +139,7 @@ def _delivery(sent: story.Delivery) -> Line:
         [(f"→ {sent.last_error}" if sent.last_error else "", "red")],
         [(next_try, "yellow")],
     ]
-    return sent.sent_at or sent.created_at, ("message", "green"), _filled(what)
+    return ("message", "green"), _filled(what)
 
 
 def _filled(lines: list[list[Piece]]) -> list[list[Piece]]:
