@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,13 +35,14 @@ class Answer:
 
 
 class Receiver:
-    """Set ``answers`` for the next requests, in order; then ``default`` answers."""
+    """Set ``answers`` for the next requests, in order; then ``answer_to`` decides, or ``default``."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.received: list[Received] = []
         self.answers: list[Answer] = []
         self.default = Answer()
+        self.answer_to: Callable[[Received], Answer] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -51,7 +52,9 @@ class Receiver:
     def take(self, received: Received) -> Answer:
         with self._lock:
             self.received.append(received)
-            return self.answers.pop(0) if self.answers else self.default
+            if self.answers:
+                return self.answers.pop(0)
+            return self.answer_to(received) if self.answer_to else self.default
 
     def wait_for(self, count: int, seconds: float = 10) -> list[Received]:
         """Wait until ``count`` requests have come; fails the test when they do not."""

@@ -8,16 +8,18 @@ Redirects are not followed: a receiver that moved is an error for people to see.
 import asyncio
 import ssl
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Final, cast
 from urllib.parse import urlsplit
 
 import httptools
 
+from tocsin.core import clock
 from tocsin.core.errors import Rejected, Unavailable
-from tocsin.core.outbound import Allowed, allowed, resolve
+from tocsin.core.outbound import Allowed, allowed, resolve_all
 
 MAX_ANSWER: Final = 64 * 1024
 MAX_RETRY_AFTER: Final = 3600.0
@@ -48,8 +50,17 @@ class Response:
 
     def retry_after(self) -> float | None:
         """Seconds the receiver asked for, capped at an hour; None where it did not say."""
-        said = self.headers.get("retry-after", "")
-        return min(float(said), MAX_RETRY_AFTER) if said.isdecimal() else None
+        said = self.headers.get("retry-after", "").strip()
+        seconds = float(said) if said.isdecimal() else _seconds_until(said)
+        return None if seconds is None else min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def _seconds_until(date: str) -> float | None:
+    """How far away an HTTP date is; None where it is none."""
+    try:
+        return (clock.given(parsedate_to_datetime(date)) or clock.now()).timestamp() - clock.now().timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 class _Connection(asyncio.Protocol):
@@ -68,7 +79,8 @@ class _Connection(asyncio.Protocol):
         assert self.transport is not None
         self._parser = httptools.HttpResponseParser(self)
         self._response = Response()
-        self._heard = False
+        self._heard = 0
+        self._ends_by_closing = False
         self._answer = self._loop.create_future()
         self.transport.write(request)
         return self._answer
@@ -82,9 +94,12 @@ class _Connection(asyncio.Protocol):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        self._heard = True
+        self._heard += len(data)
         if self._answer is None or self._answer.done():
             self.close()  # an answer nobody asked for
+            return
+        if self._heard > MAX_ANSWER * 4:  # the body is cut earlier: this is headers without end
+            self._fail(Unavailable("the answer's headers do not end"))
             return
         try:
             self._parser.feed_data(data)
@@ -93,8 +108,12 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(_Lost(self._heard, exc))
+        if self._answer is None or self._answer.done():
+            return
+        if self._ends_by_closing and exc is None:
+            self._finish(reusable=False)
+        else:
+            self._answer.set_exception(_Lost(bool(self._heard), exc))
 
     def _fail(self, error: Exception) -> None:
         if self._answer is not None and not self._answer.done():
@@ -104,6 +123,10 @@ class _Connection(asyncio.Protocol):
     # httptools calls these by name.
     def on_header(self, name: bytes, value: bytes) -> None:
         self._response.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        # HTTP/1.0 servers and simple scripts tell the end of the body by closing.
+        self._ends_by_closing = not self._response.headers.keys() & {"content-length", "transfer-encoding"}
 
     def on_body(self, body: bytes) -> None:
         self._response.body += body
@@ -212,7 +235,20 @@ class Client:
             if connection.usable:
                 connection.reused = True
                 return connection
-        address = await resolve(target.host, target.port, self._allow)
+        return await _connect(target, await resolve_all(target.host, target.port, self._allow))
+
+    def close(self) -> None:
+        """Drop all idle connections."""
+        for idle in self._idle.values():
+            for connection in idle:
+                connection.close()
+        self._idle.clear()
+
+
+async def _connect(target: _Target, addresses: Iterable[str]) -> _Connection:
+    """Connect to the first address that answers."""
+    cause: Exception | None = None
+    for address in addresses:
         try:
             _, connection = await asyncio.get_running_loop().create_connection(
                 _Connection,
@@ -222,15 +258,10 @@ class Client:
                 server_hostname=target.host if target.tls else None,
             )
         except (OSError, ssl.SSLError) as error:
-            raise Unavailable(f"cannot connect to {target.host}:{target.port}: {error}") from error
-        return connection
-
-    def close(self) -> None:
-        """Drop all idle connections."""
-        for idle in self._idle.values():
-            for connection in idle:
-                connection.close()
-        self._idle.clear()
+            cause = cause or error
+        else:
+            return connection
+    raise Unavailable(f"cannot connect to {target.host}:{target.port}: {cause}") from cause
 
 
 def _request(target: _Target, body: bytes, headers: Mapping[str, str]) -> bytes:

@@ -39,13 +39,18 @@ class Allowed:
                 hosts.add(entry.lower())
         return cls(tuple(networks), frozenset(hosts))
 
+    def permits(self, host: str, address: str) -> bool:
+        """Whether this address of this host may be reached."""
+        plain = _read_address(address)
+        if _public(plain) or host.lower() in self.hosts:
+            return True
+        return any(plain in network for network in self.networks)
+
     def check(self, host: str, address: str) -> None:
         """Raise Forbidden unless this address of this host may be reached."""
-        plain = _plain(ipaddress.ip_address(address.partition("%")[0]))
-        if (plain.is_global and not plain.is_multicast) or host.lower() in self.hosts:
+        if self.permits(host, address):
             return
-        if any(plain in network for network in self.networks):
-            return
+        plain = _read_address(address)
         raise Forbidden(
             f"{host} is at {plain}, which is not a public address; to allow it, "
             f"add it to TOCSIN_OUTBOUND_ALLOW (a host name or a CIDR such as {plain}/{plain.max_prefixlen})"
@@ -59,13 +64,21 @@ def allowed() -> Allowed:
 
 async def resolve(host: str, port: int, allow: Allowed) -> str:
     """Resolve a host to one address that was checked. Raises Unavailable or Forbidden."""
+    return (await resolve_all(host, port, allow))[0]
+
+
+async def resolve_all(host: str, port: int, allow: Allowed) -> list[str]:
+    """Resolve a host to those of its addresses that may be reached. Raises Unavailable where it has
+    none at all, Forbidden where none may be reached."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise Unavailable(f"cannot resolve {host}: {error}") from error
-    address = str(found[0][4][0])
-    allow.check(host, address)
-    return address
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    reachable = [address for address in addresses if allow.permits(host, address)]
+    if not reachable:
+        allow.check(host, addresses[0])  # raises, in words
+    return reachable
 
 
 def _is_address(text: str) -> bool:
@@ -76,8 +89,15 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _plain(address: Address) -> Address:
-    """Unwrap IPv4 addresses that travel inside IPv6 ones."""
+def _public(address: Address) -> bool:
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        return False
+    return isinstance(address, ipaddress.IPv4Address) or not address.is_site_local
+
+
+def _read_address(text: str) -> Address:
+    """An address without its zone; IPv4 addresses that travel inside IPv6 ones are unwrapped."""
+    address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:
             return address.ipv4_mapped

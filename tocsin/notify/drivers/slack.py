@@ -43,20 +43,20 @@ def card(message: Message) -> dict[str, Any]:
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": message.headline[:MAX_HEADER]}}
     ]
-    lines = [_line(alert) for alert in message.alerts]
+    blocks += [_section(_line(alert)) for alert in message.alerts]
     if message.more_alerts:
-        lines.append(f"… and {message.more_alerts} more")
-    if lines:
-        blocks.append(_section("\n".join(lines)))
+        blocks.append(_section(f"… and {message.more_alerts} more"))
     if message.findings:
-        blocks.append(_section("\n".join(f"• {escape(finding)}" for finding in message.findings)))
-    links = [f"<{message.url}|Open in Tocsin>"]
+        blocks.append(_section("\n".join(f"• {_cut(finding, 250)}" for finding in message.findings[:9])))
+    links = [_link(message.url, "Open in Tocsin")]
     if message.runbook:
-        links.append(f"<{escape(message.runbook)}|Runbook>")
+        links.append(_link(message.runbook, "Runbook"))
     blocks.append(_context(f"{' · '.join(links)} · {message.severity} · `{escape(message.trace_id)}`"))
     return {
-        "text": escape(message.headline),
-        "attachments": [{"color": _colour(message), "blocks": blocks, "fallback": message.headline}],
+        "text": _cut(message.headline, MAX_TEXT),
+        "attachments": [
+            {"color": _colour(message), "blocks": blocks, "fallback": message.headline[:MAX_TEXT]}
+        ],
     }
 
 
@@ -67,16 +67,28 @@ def escape(text: str) -> str:
 
 def _line(alert: MessageAlert) -> str:
     where = alert.labels.get("instance", "")
-    head = f"*{escape(alert.name)}*" + (f" on {escape(where)}" if where else "")
-    return f"{head} · {alert.status}" + (f"\n{escape(alert.text)[:500]}" if alert.text else "")
+    head = f"*{_cut(alert.name, 255)}*" + (f" on {_cut(where, 255)}" if where else "")
+    return f"{head} · {alert.status}" + (f"\n{_cut(alert.text, 600)}" if alert.text else "")
+
+
+def _cut(text: str, most: int) -> str:
+    """Text of at most ``most`` characters, escaped: first cut, so that no ``&amp;`` is cut in two."""
+    text = text if len(text) <= most else text[: most - 1] + "…"
+    while len(escape(text)) > most * 2:  # almost nothing but signs that Slack wants written out
+        text = text[: len(text) // 2]
+    return escape(text)
+
+
+def _link(url: str, label: str) -> str:
+    return f"<{escape(url).replace('|', '%7C')}|{label}>"
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:MAX_TEXT]}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
 def _context(text: str) -> dict[str, Any]:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text[:MAX_TEXT]}]}
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
 
 
 def _colour(message: Message) -> str:

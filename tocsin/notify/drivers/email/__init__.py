@@ -1,15 +1,17 @@
 """Mail by any SMTP server: an HTML part and a text part, threaded by incident."""
 
 import asyncio
+import re
 import smtplib
 import socket
 import ssl
-from email.headerregistry import Address
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
-from email.utils import formatdate
-from typing import Literal
+from email.utils import formatdate, getaddresses, parseaddr
+from functools import cached_property
+from typing import Final, Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from tocsin.core.errors import Rejected, Unavailable
 from tocsin.core.http import Client
@@ -18,6 +20,7 @@ from tocsin.core.templates import render
 from tocsin.notify.drivers import BaseDriver
 from tocsin.notify.message import Message
 
+_ADDRESS: Final = re.compile(r"[^@\s<>,;:]+@[^@\s<>,;:]+")
 COLOURS = {"critical": "#b3261e", "error": "#c2500a", "warning": "#946200", "info": "#1f63ad"}
 
 
@@ -30,6 +33,18 @@ class Config(BaseModel):
     sender: str = Field(description="From address")
     to: str = Field(description="To addresses, comma-separated")
 
+    @field_validator("sender", "to")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        found = getaddresses([value])
+        if (
+            not value.isprintable()
+            or not found
+            or not all(_ADDRESS.fullmatch(address) for _, address in found)
+        ):
+            raise ValueError("expected addresses such as ops@example.com or Ops <ops@example.com>")
+        return value
+
 
 class Driver(BaseDriver[Config]):
     """Sends one mail a message."""
@@ -38,15 +53,25 @@ class Driver(BaseDriver[Config]):
     concurrency = 4
     timeout = 30.0
 
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        """Its own: a mail server that hangs must not take those that others resolve names with."""
+        return ThreadPoolExecutor(self.concurrency, thread_name_prefix="mail")
+
     async def send(self, message: Message, http: Client) -> str:
         mail = compose(message, self.config)
         address = await resolve(self.config.smtp_host, self.config.smtp_port, allowed())
+        loop = asyncio.get_running_loop()
         try:
-            return await asyncio.to_thread(self._hand_over, mail, address)
-        except (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, OSError) as error:
-            raise Unavailable(f"{self.config.smtp_host}:{self.config.smtp_port}: {error}") from error
-        except smtplib.SMTPException as error:
+            async with asyncio.timeout(self.timeout):
+                return await loop.run_in_executor(self._threads, self._hand_over, mail, address)
+        except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
             raise _by_code(error) from error
+        except (smtplib.SMTPNotSupportedError, UnicodeError) as error:
+            raise Rejected(f"{self.config.smtp_host}: {error}") from error
+        except OSError as error:  # also smtplib's own errors, and the time that ran out
+            why = str(error) or f"no end within {self.timeout:g} s"
+            raise Unavailable(f"{self.config.smtp_host}:{self.config.smtp_port}: {why}") from error
 
     def _hand_over(self, mail: EmailMessage, address: str) -> str:
         with _connect(self.config, address, self.timeout) as smtp:
@@ -75,19 +100,31 @@ def _connect(config: Config, address: str, timeout: float) -> smtplib.SMTP:
     smtp = kind(timeout=timeout)
     smtp.address = address
     smtp._host = config.smtp_host  # type: ignore[attr-defined]  # what smtplib verifies certificates against
-    smtp.connect(config.smtp_host, config.smtp_port)
-    if config.security == "starttls":
-        smtp.starttls(context=ssl.create_default_context())
+    code, greeting = smtp.connect(config.smtp_host, config.smtp_port)
+    try:
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, greeting)
+        if config.security == "starttls":
+            smtp.starttls(context=ssl.create_default_context())
+    except OSError:
+        smtp.close()
+        raise
     return smtp
 
 
-def _by_code(error: smtplib.SMTPException) -> Exception:
+def _by_code(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> Exception:
     """SMTP's own distinction: 4xx may pass later, 5xx will not."""
-    code = getattr(error, "smtp_code", 0)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        code = max((code for code, _ in error.recipients.values()), default=0)
-    said = " ".join(str(error).split())[:300]
+        code, answer = min(error.recipients.values())  # where one may be served later, all are tried again
+        said = _said(code, answer)
+    else:
+        code, said = error.smtp_code, _said(error.smtp_code, error.smtp_error)
     return Rejected(said) if code >= 500 else Unavailable(said)
+
+
+def _said(code: int, answer: bytes | str) -> str:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return f"{code} {' '.join(text.split())}"[:300]
 
 
 def compose(message: Message, config: Config) -> EmailMessage:
@@ -97,10 +134,10 @@ def compose(message: Message, config: Config) -> EmailMessage:
     mail["From"] = config.sender
     mail["To"] = config.to
     mail["Date"] = formatdate()
-    domain = Address(addr_spec=config.sender.rpartition("<")[2].rstrip("> ")).domain
+    domain = parseaddr(config.sender)[1].rpartition("@")[2]
     mail["Message-ID"] = f"<{message.id}@{domain}>"
     if message.incident_id is not None:  # mail programs show one thread an incident
-        mail["References"] = f"<incident-{message.incident_id}@{domain}>"
+        mail["In-Reply-To"] = mail["References"] = f"<incident-{message.incident_id}@{domain}>"
     mail["X-Correlation-Id"] = message.trace_id
     values = {"message": message, "colour": COLOURS.get(message.severity, "#444444")}
     if message.kind == "resolved":
