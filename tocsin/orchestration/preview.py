@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 from django.db import transaction
+from django.db.models import Max
 
 from tocsin.alerts.correlate.step import correlate, pending
 from tocsin.alerts.events import AlertEvent
@@ -68,13 +69,13 @@ class Preview(msgspec.Struct):
 def preview(post: Post, checks: CheckSet, now: datetime) -> Preview:
     """What would come of a post. Raises Unavailable while too much else waits to be decided."""
     with _undone():
-        incidents = set(Incident.objects.exclude(live_key=None).values_list("pk", flat=True))
+        newest = Incident.objects.aggregate(pk=Max("pk"))["pk"] or 0
         Journal().commit([post])
         news = [item for item in _correlate(post.trace_id, now) if item.trace_id == post.trace_id]
         decided = {row.fingerprint: row for row in AlertHistory.objects.filter(trace_id=post.trace_id)}
     return Preview(
         [_alert(event, decided) for event in post.events],
-        [_run(item, Context(now, checks), item.incident_id not in incidents) for item in news],
+        [_run(item, Context(now, checks), item.incident_id > newest) for item in news],
     )
 
 

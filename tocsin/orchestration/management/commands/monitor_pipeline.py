@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 
 from tocsin.core import clock
 from tocsin.core.errors import Rejected
-from tocsin.core.terminal import Piece, Screen, age, styled, took
+from tocsin.core.terminal import Cell, Piece, Screen, age, styled
 from tocsin.db.command import TellingCommand
 from tocsin.orchestration import story
 from tocsin.orchestration.management import telling
@@ -63,7 +63,7 @@ class Command(TellingCommand[Runs | InFull]):
             for snapshot in found.snapshots:
                 _show_snapshot(snapshot, screen)
         elif found.runs:
-            columns = ("run", "state", "reason", "incident", "age", "stages", "took", "error")
+            columns = ("age", "state", "reason", "about", "stages", "run")
             screen.table(columns, [_row(run) for run in found.runs])
         else:
             screen.line("There is no such run. tocsin run_pipeline --sample makes one.")
@@ -77,18 +77,20 @@ def _in_full(run_id: str) -> InFull:
     return InFull(told, [Snapshot(row.stage, row.attempt, row.input, row.output) for row in stages])
 
 
-def _row(run: story.Run) -> list[Piece]:
+def _row(run: story.Run) -> list[Cell]:
     marks = "".join("✓" if stage.state == "succeeded" else "✗" for stage in run.stages)
-    again = f" (goes on at {run.due_at:%H:%M:%S})" if run.due_at else ""
+    ids: list[list[Piece]] = [[run.run_id]]
+    if run.last_error:
+        ids.append([(run.last_error, "red")])
+    if run.due_at:
+        ids.append([(f"goes on at {run.due_at:%H:%M:%S} UTC", "yellow")])
     return [
-        run.run_id,
+        age(run.created_at, clock.now()),
         styled(run.state),
         run.reason,
         f"#{run.incident_id}" if run.incident_id else "",
-        age(run.created_at, clock.now()),
         (marks, "red" if "✗" in marks else "green"),
-        took(sum(stage.duration_ms for stage in run.stages)),
-        (f"{run.last_error}{again}", "red"),
+        ids,
     ]
 
 
