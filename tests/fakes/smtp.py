@@ -30,7 +30,7 @@ class Mail:
         found = self.message.get_body((kind,))
         assert found is not None
         text: str = found.get_content()
-        return text
+        return text.replace("\r\n", "\n")
 
 
 @dataclass

@@ -51,6 +51,11 @@ async def test_a_mail_reaches_everybody_in_two_parts(smtp: MailServer) -> None:
             assert part in said
 
 
+async def test_line_breaks_of_the_alerts_own_text_are_kept(smtp: MailServer) -> None:
+    await _send(smtp, message(alerts=[alert(annotations={"summary": "one\ntwo"})]))
+    assert "white-space:pre-line" in smtp.mails[0].part("html").partition("one\ntwo")[0][-120:]
+
+
 async def test_mails_of_one_incident_make_a_thread(smtp: MailServer) -> None:
     await _send(smtp)
     await _send(smtp, message(id="other", kind="resolved"))

@@ -3,6 +3,7 @@
 ``.env.sample`` and the docs' list of settings are checked against ``VARIABLES``.
 """
 
+import ipaddress
 import os
 import secrets
 import socket
@@ -156,4 +157,7 @@ def instance_id() -> str:
 def bound_to_loopback() -> bool:
     """Whether only this machine can reach the web process."""
     host = text("TOCSIN_HOST")
-    return host == "localhost" or host == "::1" or host.startswith("127.")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -121,6 +121,10 @@ class _Connection(asyncio.Protocol):
         self.close()
 
     # httptools calls these by name.
+    def on_message_begin(self) -> None:
+        if self._answer is not None and self._answer.done():
+            self.close()  # a second answer in the same breath
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._response.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
@@ -138,13 +142,14 @@ class _Connection(asyncio.Protocol):
         self._finish(reusable=self._parser.should_keep_alive())
 
     def _finish(self, reusable: bool) -> None:
-        self._response.status = self._parser.get_status_code()
-        if self._response.status < 200:
+        response, self._response = self._response, Response()
+        response.status = self._parser.get_status_code()
+        if response.status < 200:
             return  # 100 Continue and its like announce the real answer
         if not reusable:
             self.close()
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(self._response)
+            self._answer.set_result(response)
 
 
 class _Lost(Exception):
@@ -181,6 +186,8 @@ def _target(url: str) -> _Target:
         raise Rejected(f"not a URL: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Rejected("the URL must begin with http:// or https:// and name a host")
+    if not url.isprintable():  # urlsplit drops line breaks without a word
+        raise Rejected("the URL holds characters that cannot be printed")
     tls = parts.scheme == "https"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not path.isascii() or any(c <= " " for c in path + parts.netloc):

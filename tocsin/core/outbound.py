@@ -15,6 +15,9 @@ from tocsin.core import config
 from tocsin.core.errors import Forbidden, Misconfigured, Unavailable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_SPECIAL = ipaddress.ip_network(
+    "192.0.0.0/24"
+)  # older Pythons call it global; a cloud's metadata lives there
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -90,7 +93,7 @@ def _is_address(text: str) -> bool:
 
 
 def _public(address: Address) -> bool:
-    if not address.is_global or address.is_multicast or address.is_reserved:
+    if not address.is_global or address.is_multicast or address.is_reserved or address in _SPECIAL:
         return False
     return isinstance(address, ipaddress.IPv4Address) or not address.is_site_local
 
