@@ -73,6 +73,7 @@ def test_counters_of_all_processes_are_added_up(tmp_path: Path) -> None:
 from django.test import Client
 from tocsin.alerts.intake import metrics
 metrics.count_alerts("grafana", 3, 0)
+metrics.hand_over(0)
 print(Client(headers={"host": "localhost"}).get("/metrics").content.decode())
 """
     shared = {"PROMETHEUS_MULTIPROC_DIR": str(folder)}

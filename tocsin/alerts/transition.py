@@ -40,7 +40,7 @@ def opened(event: AlertEvent, annotations: str, now: datetime, episode: int = 1)
     return State(
         status="firing",
         severity=event.severity,
-        started_at=min(event.starts_at or now, now),
+        started_at=now if event.starts_at is None else min(event.starts_at, now),
         ended_at=None,
         expires_at=event.expires_at,
         timed_out=False,

@@ -89,7 +89,8 @@ class Supervisor:
 
     def _look_after(self, child: Child) -> None:
         code = child.ended()
-        if code is not None:
+        if code is not None and child.process is not None:
+            _forget_metrics(child.process.pid)
             delay = child.wait_before_restart()
             _say(f"{child.name} ended ({_cause(code)}); starting it again in {delay:.1f} s")
         if child.process is None and time.monotonic() >= child.start_at:
@@ -154,6 +155,12 @@ def main(arguments: list[str]) -> int:
     if prepared.returncode:
         return prepared.returncode
     return Supervisor(children, greeting=prepared.stdout).run()
+
+
+def _forget_metrics(pid: int) -> None:
+    """A dead process' gauges no longer count; its counters do."""
+    for file in (config.data_dir() / "metrics").glob(f"gauge_live*_{pid}.db"):
+        file.unlink()
 
 
 def _fresh_metrics() -> None:

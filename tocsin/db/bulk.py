@@ -21,15 +21,19 @@ from django.db.transaction import atomic
 
 Row = Sequence[Any]
 _LARGEST_CHUNK: Final = 256
+_last_moment: tuple[datetime | None, Any] = None, None
 
 
 def moment(value: datetime | None) -> Any:
     """A time in UTC as this database's driver takes it."""
+    global _last_moment
     if value is None:
         return None
-    if is_sqlite():
-        return value.isoformat(" ")[:-6]
-    return _here().ops.adapt_datetimefield_value(value)
+    last, text = _last_moment
+    if value is not last:  # the columns of a row, and the rows of a post, often share one time
+        text = value.isoformat(" ")[:-6] if is_sqlite() else _here().ops.adapt_datetimefield_value(value)
+        _last_moment = value, text
+    return text
 
 
 def read_moment(value: Any) -> datetime | None:

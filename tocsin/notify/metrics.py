@@ -7,13 +7,14 @@ from prometheus_client import Counter, Histogram
 DELIVERIES = Counter("tocsin_deliveries", "Tries by driver and result.", ["driver", "result"])
 SECONDS = Histogram(
     "tocsin_delivery_seconds",
-    "From the decision to the receiver's answer.",
+    "From a request to the receiver's answer.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300),
 )
 
 _tries = cache(DELIVERIES.labels)
 
 
-def count(driver: str, result: str) -> None:
-    """Count one try."""
+def count(driver: str, result: str, seconds: float) -> None:
+    """Count one try and how long it took."""
     _tries(driver, result).inc()
+    SECONDS.observe(seconds)

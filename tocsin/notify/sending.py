@@ -109,7 +109,7 @@ class Lane:
         self._seconds_each += _SMOOTHING * (took - self._seconds_each)
         outcome.latency_ms = took * 1000
         result = "sent" if outcome.sent else "rejected" if outcome.final else "failed"
-        metrics.count(self._driver_name, result)
+        metrics.count(self._driver_name, result, took)
         if not outcome.sent:
             logger.warning(
                 "delivery.failed", channel=self.name, error=outcome.error, final=outcome.final,

@@ -57,8 +57,7 @@ class Driver(BaseDriver):
     """Plain JSON of any shape that names its alert."""
 
     def fits(self, payload: object) -> int:
-        found = _items(payload)
-        return 10 if found and all(isinstance(item, dict) and _first(item, NAME) for item in found) else 0
+        return 10 if any(_named(item) for item in _items(payload) or ()) else 0
 
     def parse(self, body: bytes) -> Reading:
         items = _read(body)
@@ -71,6 +70,13 @@ class Driver(BaseDriver):
         if items and not reading.alerts:
             raise Rejected(reading.errors[0].message)
         return reading
+
+
+def _named(item: object) -> bool:
+    if not isinstance(item, dict):
+        return False
+    labels = item.get("labels")
+    return bool(_first(item, NAME) or (isinstance(labels, dict) and labels.get("alertname")))
 
 
 class _Body(msgspec.Struct):

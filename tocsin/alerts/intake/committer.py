@@ -6,6 +6,7 @@ may wait is bounded; beyond that a post is refused at once, and its sender told 
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 from django.db import DatabaseError, DataError, IntegrityError, connection
@@ -108,6 +109,7 @@ class Committer:
         return group
 
     def _commit(self, journal: Journal, group: list[Waiting]) -> None:
+        began = time.perf_counter()
         try:
             changes = _commit_with_retries(journal, [post for post, _ in group])
         except _POISON as error:
@@ -120,6 +122,7 @@ class Committer:
         except DatabaseError as error:
             self._refuse(group, error, Unavailable("the database cannot be written; try again shortly", 2))
             return
+        metrics.COMMIT_SECONDS.observe(time.perf_counter() - began)
         if changes:
             self._on_change()
         self._answer(group, None)
@@ -142,7 +145,6 @@ class Committer:
                 done.set_result(None)
             else:
                 done.set_exception(error)
-        metrics.DEPTH.set(self._alerts_waiting)
 
 
 def _commit_with_retries(journal: Journal, posts: list[Post]) -> int:

@@ -3,8 +3,8 @@
 ``/alerts/webhook/``, ``/alerts/webhook/<driver>/`` and Alertmanager's ``/api/v2/alerts``.
 """
 
+import asyncio
 import re
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -25,6 +25,7 @@ from tocsin.core.errors import Rejected, Unavailable
 Headers = dict[bytes, bytes]
 _BOM: Final = b"\xef\xbb\xbf"  # some senders on Windows begin with it
 ERRORS_SHOWN: Final = 100
+COUNT_SECONDS: Final = 0.5
 _WEBHOOK: Final = re.compile(r"/alerts/webhook/(?:([^/]+)/?)?")
 _API_PATHS: Final = frozenset({"/api/v2/alerts", "/api/v1/alerts"})
 _TEXTUAL: Final = re.compile(rb"application/([\w.+-]*json|x-www-form-urlencoded|octet-stream)|text/", re.I)
@@ -41,6 +42,7 @@ class Door:
         self._access = access
         self._max_bytes = max_bytes
         self._resolve_timeout = resolve_timeout
+        self._counted = False  # whether a hand-over of what was counted is under way
 
     def matches(self, scope: Scope) -> bool:
         """Whether a request is a way in; reading alerts over the API is not."""
@@ -48,12 +50,18 @@ class Door:
         return path.startswith("/alerts/webhook") or (path in _API_PATHS and scope["method"] == "POST")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began = time.perf_counter()
         if scope["path"] in _API_PATHS:
             source, status = await self._api(scope, receive, send)
         else:
             source, status = await self._webhook(scope, receive, send)
-        metrics.count_post(source, status, time.perf_counter() - began)
+        metrics.count_post(source, status)
+        if not self._counted:
+            self._counted = True
+            asyncio.get_running_loop().call_later(COUNT_SECONDS, self._count)
+
+    def _count(self) -> None:
+        self._counted = False
+        metrics.hand_over(self._committer.depth)
 
     async def _api(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
         """Alertmanager's own protocol, its answers included."""

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 
 from tocsin.core import config
+from tocsin.db import bulk
 from tocsin.notify import services as notify
-from tocsin.notify.models import NotificationChannel
 from tocsin.orchestration.nodes import BaseNode, Context, Outcome, Walk
+
+
+_CHANNELS = "SELECT id, name FROM notify_notificationchannel WHERE enabled = %s"
 
 
 class Node(BaseNode):
     """Gives one delivery for each channel, or the reason why there is none."""
 
     def run(self, walks: Sequence[Walk], context: Context) -> list[Outcome]:
-        channels = dict(NotificationChannel.objects.filter(enabled=True).values_list("id", "name"))
+        channels = dict(bulk.fetch(_CHANNELS, [True]))
         skip = ""
         if config.flag("NOTIFY_SKIP_ALL"):
             skip = "NOTIFY_SKIP_ALL is set"

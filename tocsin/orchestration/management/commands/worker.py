@@ -6,6 +6,7 @@ from typing import Any
 import uvloop
 from django.core.management.base import BaseCommand
 
+from tocsin.core.garbage import collect_seldom
 from tocsin.core.lifeline import Lifeline
 from tocsin.orchestration.worker import EmbeddedWorker
 
@@ -14,6 +15,7 @@ class Command(BaseCommand):
     help = "Run one worker: correlation, pipeline runs, deliveries. Any number may run."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        collect_seldom()
         uvloop.run(_work())
 
 

@@ -1,13 +1,25 @@
 """``tocsin web``: the ways in, the pages and the API, without background work."""
 
 import asyncio
+import os
+import socket
 from typing import Any
 
 import uvicorn
 from django.core.management.base import BaseCommand, CommandParser
 
 from tocsin.core import config
+from tocsin.core.garbage import collect_seldom
 from tocsin.core.lifeline import Lifeline
+from tocsin.web.live import feed
+
+
+class Server(uvicorn.Server):
+    """Lets the live feed's listeners go before it waits for connections to end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        feed.close()
+        await super().shutdown(sockets)
 
 
 class Command(BaseCommand):
@@ -20,7 +32,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        server = uvicorn.Server(
+        # What is open to whom depends on the address; the application reads it from the environment.
+        os.environ["TOCSIN_HOST"], os.environ["TOCSIN_PORT"] = options["host"], str(options["port"])
+        server = Server(
             uvicorn.Config(
                 "tocsin.asgi:application",
                 host=options["host"],
@@ -34,9 +48,11 @@ class Command(BaseCommand):
                 proxy_headers=False,
                 server_header=False,
                 backlog=4096,
+                timeout_keep_alive=75,
                 timeout_graceful_shutdown=2,
             )
         )
+        collect_seldom()
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(_serve(server))
 
