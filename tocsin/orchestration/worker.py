@@ -45,7 +45,8 @@ CHECKPOINT_SECONDS: Final = 2.0
 DRAIN_SECONDS: Final = 3.0
 AFTER_ERROR_SECONDS: Final = 1.0
 CONTENDED_SECONDS: Final = 0.0005
-LONGEST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 0.2
+INTAKE_SHARE: Final = 3  # rests after a turn under contention, in lengths of that turn
 ENTRIES_PER_TURN: Final = 200
 RUNS_PER_TURN: Final = 200
 
@@ -196,8 +197,8 @@ class EmbeddedWorker:
         for channel_id, parcels in turn.parcels.items():
             self._lanes.put(channel_id, parcels)
         if bulk.waited() - waited > CONTENDED_SECONDS:
-            # Intake writes too: leave it half of the time, as what is not yet stored can be lost.
-            await asyncio.sleep(min(LONGEST_PAUSE, time.monotonic() - began))
+            # Intake writes too, and goes first: what it has not stored yet can be lost, our work cannot.
+            await asyncio.sleep(min(LONGEST_PAUSE, INTAKE_SHARE * (time.monotonic() - began)))
         return handled
 
     async def _on_database(self, call: Callable[[], T]) -> T:
