@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
 
@@ -54,7 +55,7 @@ class Sink:
         raise TimeoutError(f"{self.seen()[1]} of {alerts} alerts reached the receiver in {seconds:.0f} s")
 
 
-class Peer:
+class Peer(ABC):
     """One running system: where to post, what it keeps, how much memory it takes."""
 
     name = ""
@@ -67,8 +68,9 @@ class Peer:
         _wait_for(self.port, self.process)
         time.sleep(1.5)
 
+    @abstractmethod
     def _start(self) -> subprocess.Popen[bytes]:
-        raise NotImplementedError
+        """Start it."""
 
     def __enter__(self) -> Self:
         return self
@@ -80,9 +82,9 @@ class Peer:
         self.sink.process.wait()
         shutil.rmtree(self.folder)
 
+    @abstractmethod
     def stored(self) -> int:
         """How many alerts it has."""
-        raise NotImplementedError
 
     def memory_mb(self) -> float:
         """Resident memory of its whole process tree."""
@@ -102,12 +104,17 @@ class Tocsin(Peer):
             "TOCSIN_PORT": str(self.port),
             "TOCSIN_OUTBOUND_ALLOW": "127.0.0.0/8",
             "LOG_LEVEL": "WARNING",
+            **self.settings(),
         }
         url = f"url=http://127.0.0.1:{self.sink.port}/hook"
         self.run("migrate", "--verbosity", "0")
         self.run("channel", "add", "sink", "--driver", "webhook", "--set", url)
         command = [sys.executable, "-m", "tocsin", "up"]
         return subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL)
+
+    def settings(self) -> dict[str, str]:
+        """What it is started with besides."""
+        return {}
 
     def run(self, *arguments: str) -> None:
         """Run one command of this instance."""

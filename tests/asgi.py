@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -31,7 +32,7 @@ class Answer:
 
 @dataclass
 class Request:
-    """One request; the body goes over in the given pieces."""
+    """One request, its path as a URL has it; the body goes over in the given pieces."""
 
     path: str
     pieces: Iterable[bytes] = (b"",)
@@ -40,13 +41,14 @@ class Request:
     hang_up: bool = False  # after the pieces, in the middle of the body
 
     def scope(self) -> dict[str, Any]:
+        path, _, query = self.path.partition("?")
         given = {"content-type": "application/json"}
         given |= {name.lower(): value for name, value in (self.headers or {}).items()}
         return {
             "type": "http",
             "method": self.method,
-            "path": self.path,
-            "query_string": b"",
+            "path": unquote(path),
+            "query_string": query.encode(),
             "headers": [(k.encode(), v.encode("latin-1")) for k, v in given.items() if v],
         }
 

@@ -1,12 +1,28 @@
-"""Fixtures that all tests share."""
+"""Fixtures that all tests share, and the count of random inputs at the end."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+from pytest_django import DjangoDbBlocker
 
 from tests.fakes.receiver import Receiver
 from tests.fakes.receiver import receiver as local_receiver
 from tests.world import World
+from tocsin.orchestration.models import PipelineDefinition
+
+# How long something takes is not what tests are about, and machines differ.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """What migrations put into the database would be there for the first test alone: the others begin
+    with empty tables."""
+    with django_db_blocker.unblock():
+        PipelineDefinition.objects.all().delete()
 
 
 @pytest.fixture
@@ -18,3 +34,15 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def world(transactional_db: None, receiver: Receiver) -> World:
     return World(receiver)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many random inputs were tried; see ``tests/alerts/test_mutated_input.py``."""
+    given: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name.startswith("inputs: "):
+                given[name.removeprefix("inputs: ")] += value
+    if given:
+        told = ", ".join(f"{count:,} {kind}" for kind, count in given.most_common())
+        terminalreporter.write_line(f"{given.total():,} random inputs: {told}")

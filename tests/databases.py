@@ -16,9 +16,48 @@ from tests.installed import require
 from tests.processes import free_port
 
 
+class Server:
+    """A database server that runs: where it is, and a way to crash it."""
+
+    def __init__(self, command: list[str], port: int, crash_by: signal.Signals) -> None:
+        self.url = ""
+        self._command, self._port, self._crash_by = command, port, crash_by
+        self._start()
+
+    def crash(self) -> None:
+        """Kill it with all its connections, and start it again on what it left on disk."""
+        self._running.send_signal(self._crash_by)
+        self._running.wait(30)
+        self._start()
+
+    def end(self, by: signal.Signals) -> None:
+        """Stop it for good."""
+        self._running.send_signal(by)
+        self._running.wait(30)
+
+    def _start(self) -> None:
+        self._running = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while True:
+            with socket.socket() as attempt:
+                if attempt.connect_ex(("127.0.0.1", self._port)) == 0:
+                    break
+            ended = self._running.poll() is not None
+            assert not ended and time.monotonic() < deadline, f"{self._command[0]} did not start"
+            time.sleep(0.05)
+        time.sleep(0.3)
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """A PostgreSQL server; gives its DATABASE_URL. fsync stays on, as users run it."""
+def postgres(durable: bool = True) -> Iterator[str]:
+    """A PostgreSQL server; gives its DATABASE_URL."""
+    with postgres_server(durable) as server:
+        yield server.url
+
+
+@contextmanager
+def postgres_server(durable: bool = True) -> Iterator[Server]:
+    """A PostgreSQL server. fsync stays on, as users run it, unless all that counts is what it answers."""
     initdb = require("/usr/lib/postgresql/*/bin/initdb", "initdb")
     with _folder("postgres") as (folder, as_user):
         port = free_port()
@@ -26,7 +65,9 @@ def postgres() -> Iterator[str]:
         _run([*as_user, initdb, "-D", data, "-U", "tocsin", "--auth=trust", "-E", "UTF8"])
         server = str(Path(initdb).with_name("postgres"))
         command = [*as_user, server, "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
-        with _server(command, port, signal.SIGINT):
+        if not durable:
+            command += ["-c", "fsync=off", "-c", "full_page_writes=off"]
+        with _server(command, port, signal.SIGINT, crash_by=signal.SIGQUIT) as running:
             _run(
                 [
                     str(Path(initdb).with_name("createdb")),
@@ -39,12 +80,20 @@ def postgres() -> Iterator[str]:
                     "tocsin",
                 ]
             )
-            yield f"postgres://tocsin@127.0.0.1:{port}/tocsin"
+            running.url = f"postgres://tocsin@127.0.0.1:{port}/tocsin"
+            yield running
 
 
 @contextmanager
-def mariadb() -> Iterator[str]:
+def mariadb(durable: bool = True) -> Iterator[str]:
     """A MariaDB server; gives its DATABASE_URL."""
+    with mariadb_server(durable) as server:
+        yield server.url
+
+
+@contextmanager
+def mariadb_server(durable: bool = True) -> Iterator[Server]:
+    """A MariaDB server. Without ``durable`` it does not wait for the disk."""
     install, server = require("mariadb-install-db"), require("mariadbd", "/usr/sbin/mariadbd")
     with _folder("mysql") as (folder, _):
         port, data = free_port(), str(folder / "data")
@@ -54,7 +103,13 @@ def mariadb() -> Iterator[str]:
         )
         command = [server, "--no-defaults", *user, f"--datadir={data}", f"--port={port}",
                    "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}"]  # fmt: skip
-        with _server(command, port, signal.SIGTERM):
+        if not durable:
+            command += [
+                "--innodb-flush-log-at-trx-commit=0",
+                "--innodb-doublewrite=0",
+                "--innodb-flush-method=nosync",
+            ]
+        with _server(command, port, signal.SIGTERM, crash_by=signal.SIGKILL) as running:
             client = require("mariadb")
             _run(
                 [
@@ -67,7 +122,8 @@ def mariadb() -> Iterator[str]:
                     "CREATE DATABASE tocsin CHARACTER SET utf8mb4",
                 ]
             )
-            yield f"mysql://root@127.0.0.1:{port}/tocsin"
+            running.url = f"mysql://root@127.0.0.1:{port}/tocsin"
+            yield running
 
 
 @contextmanager
@@ -87,21 +143,12 @@ def _folder(user: str) -> Iterator[tuple[Path, list[str]]]:
 
 
 @contextmanager
-def _server(command: list[str], port: int, end: signal.Signals) -> Iterator[None]:
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _server(command: list[str], port: int, end: signal.Signals, crash_by: signal.Signals) -> Iterator[Server]:
+    running = Server(command, port, crash_by)
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            with socket.socket() as attempt:
-                if attempt.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert running.poll() is None and time.monotonic() < deadline, f"{command[0]} did not start"
-            time.sleep(0.05)
-        time.sleep(0.3)
-        yield
+        yield running
     finally:
-        running.send_signal(end)
-        running.wait(30)
+        running.end(end)
 
 
 def _run(command: list[str]) -> None:

@@ -12,27 +12,38 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 
 from tests.asgi import Answer, Request, call, call_all
-from tocsin.alerts.intake.access import Access
+from tocsin.alerts import deeds
+from tocsin.alerts.events import Beat, Deed, FeedEvent, Push
+from tocsin.alerts.intake.access import Access, Proof
+from tocsin.alerts.intake.beside import BesideAlerts, Sink
 from tocsin.alerts.intake.committer import Committer
 from tocsin.alerts.intake.door import Door
 from tocsin.alerts.models import Alert
+from tocsin.fleet import enrolment, feed, heartbeats, instances
 
 ANY, API = "/alerts/webhook/", "/api/v2/alerts"
 GENERIC, ALERTMANAGER = "/alerts/webhook/generic/", "/alerts/webhook/alertmanager/"
 MAX_BYTES = 5 * 1024 * 1024
+SINKS: dict[type, Sink] = {
+    Deed: deeds.perform,
+    Beat: heartbeats.take,
+    FeedEvent: feed.record,
+    Push: instances.take,
+}
 T = TypeVar("T")
 
 
 class Doorway:
     """``post`` to it as a monitoring tool would."""
 
-    def __init__(self, runner: asyncio.Runner, limit: int, open_door: bool) -> None:
+    def __init__(self, runner: asyncio.Runner, limit: int, access: Access) -> None:
         self.rings = 0
         self._runner = runner
         # Django keeps a thread's connection in its context: the test's own must not leak to other threads.
         self._context = contextvars.Context()
         self.committer = Committer(limit, self._ring)
-        self.door = Door(self.committer, Access(open_door), MAX_BYTES, timedelta(minutes=5))
+        beside = BesideAlerts(SINKS, self._ring)
+        self.door = Door(self.committer, access, beside, MAX_BYTES, timedelta(minutes=5))
 
     def _ring(self) -> None:
         self.rings += 1
@@ -67,13 +78,16 @@ class Doorway:
 
 
 @contextmanager
-def doorway(limit: int = 50_000, open_door: bool = True) -> Iterator[Doorway]:
+def doorway(
+    limit: int = 50_000, open_door: bool = True, proofs: Mapping[str, Proof] | None = None
+) -> Iterator[Doorway]:
     """A door with a committer of its own, gone at the end."""
     with asyncio.Runner() as runner:
-        way = Doorway(runner, limit, open_door)
+        way = Doorway(runner, limit, Access(open_door, proofs, enrolment.agents))
         way.run(way.start())
         try:
             yield way
         finally:
             way.committer.stop()
+            way.door.close()
             way.run(sync_to_async(connections.close_all)())

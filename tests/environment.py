@@ -3,8 +3,18 @@
 import os
 import tempfile
 
-_OURS = ("TOCSIN_", "WEBHOOK_SECRET_", "CHECKERS_SKIP", "NOTIFY_SKIP", "DJANGO_", "DATABASE_URL")
-_KEPT = {"TOCSIN_TEST_DATABASE_URL", "TOCSIN_REQUIRE_REAL"}
+_OURS = (
+    "TOCSIN_", "WEBHOOK_SECRET_", "CHECKERS_SKIP", "NOTIFY_SKIP", "DJANGO_", "DATABASE_URL", "REDIS_URL",
+    "CELERY_",
+)  # fmt: skip
+_KEPT = {
+    "TOCSIN_TEST_DATABASE_URL",
+    "TOCSIN_REQUIRE_REAL",
+    "TOCSIN_FUZZ_EXAMPLES",
+    "TOCSIN_FUZZ_INPUTS",
+    "TOCSIN_FUZZ_SEED",
+    "TOCSIN_SOAK_SECONDS",
+}
 
 for name in list(os.environ):
     if name.startswith(_OURS) and name not in _KEPT:

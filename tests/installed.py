@@ -3,6 +3,7 @@
 import os
 import shutil
 from glob import glob
+from typing import NoReturn
 
 import pytest
 
@@ -13,7 +14,11 @@ def require(*names: str) -> str:
         found = shutil.which(name) or next(iter(sorted(glob(name), reverse=True)), None)
         if found:
             return found
-    reason = f"{names[0]} is not installed"
+    lacking(f"{names[0]} is not installed")
+
+
+def lacking(reason: str) -> NoReturn:
+    """Skip the test for what this machine does not have; in CI: fail it."""
     if os.environ.get("TOCSIN_REQUIRE_REAL") == "1":
         pytest.fail(f"{reason}, and TOCSIN_REQUIRE_REAL=1 says that it must be")
     pytest.skip(reason)

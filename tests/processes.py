@@ -64,6 +64,10 @@ class Tocsin:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def add_webhook(self, url: str) -> None:
+        """Have every message posted there."""
+        self.run("channel", "add", "sink", "--driver", "webhook", "--set", f"url={url}")
+
     def start(self) -> None:
         """Start it and wait until it greets."""
         command = [sys.executable, "-m", "tocsin", "up"]

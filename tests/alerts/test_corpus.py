@@ -7,14 +7,24 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from tocsin.alerts import times
 from tocsin.alerts.apis import alertmanager
+from tocsin.alerts.detect import detect
+from tocsin.alerts.document import as_text
 from tocsin.alerts.drivers import drivers
 from tocsin.alerts.events import AlertEvent
 from tocsin.alerts.intake.limits import keep_good
 from tocsin.core import severity
 
 CORPUS: Final = Path(__file__).parents[2].parent / "shared" / "corpus"
-READ_BY: Final = {"alertmanager": "alertmanager", "generic": "generic", "prometheus-api": "", "amtool": ""}
+API: Final = {"prometheus-api", "amtool"}  # Alertmanager's own protocol
+# What no webhook driver reads: other systems' own protocols and ways in.
+ELSEWHERE: Final = {"email", "opsgenie-api", "pagerduty-events", "victorops", "zigbee2mqtt"}
+DRIVER_OF: Final = {
+    "azure-monitor": "azure", "cloudwatch-sns": "cloudwatch", "gcp-monitoring": "gcp",
+    "opsgenie-webhook": "opsgenie", "pagerduty-webhook": "pagerduty", "uptime-kuma": "uptime_kuma",
+    "slack-shape": "slack", "telegram-callback": "telegram", "vmware-vrealize": "vrealize",
+}  # fmt: skip
 RECORDED: Final = "2026-11-21T04:30:00+00:00"  # shortly after the recordings
 
 
@@ -22,7 +32,17 @@ def _cases() -> list[Any]:
     if not (CORPUS / "MANIFEST.json").exists():
         return []
     manifest = msgspec.json.decode((CORPUS / "MANIFEST.json").read_bytes())
-    return [case for case in manifest["cases"] if case["source"] in READ_BY]
+    known = {*drivers.names(), *API}
+    return [
+        case
+        for case in manifest["cases"]
+        if _driver(case) in known and case["expected"]["alerts"] is not None
+    ]
+
+
+def _driver(case: dict[str, Any]) -> str:
+    source = case["source"]
+    return "" if source in ELSEWHERE else DRIVER_OF.get(source, source)
 
 
 CASES: Final = _cases()
@@ -30,8 +50,9 @@ CASES: Final = _cases()
 
 def _read(case: dict[str, Any]) -> list[AlertEvent]:
     body = (CORPUS / case["file"]).read_bytes()
-    if driver := READ_BY[case["source"]]:
-        reading = drivers.get(driver)().parse(body)
+    if case["source"] not in API:
+        assert detect(body) == _driver(case)
+        reading = drivers.get(_driver(case))().parse(body)
     else:
         now = datetime.fromisoformat(case["origin"].get("recorded", RECORDED)).astimezone(UTC)
         reading = alertmanager.read(body, now, timedelta(minutes=5))
@@ -40,8 +61,8 @@ def _read(case: dict[str, Any]) -> list[AlertEvent]:
     return reading.alerts
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else msgspec.convert(text, datetime).astimezone(UTC)
+def _moment(text: object) -> datetime | None:
+    return times.read(text)
 
 
 def test_the_corpus_is_there() -> None:
@@ -58,8 +79,12 @@ def test_a_payload_is_read_as_its_source_meant_it(case: dict[str, Any]) -> None:
     for event, told in zip(events, expected["alerts"], strict=True):
         assert event.name == told["name"]
         assert event.status == told["status"]
-        assert event.severity == severity.read(told["severity_source"])
+        word = str(told["severity_source"] or "")
+        if severity.known(word):  # some sources count, and their drivers know from which end
+            assert event.severity == severity.read(word)
         assert event.starts_at == _moment(told["starts_at"])
         assert event.ends_at == _moment(told["ends_at"])
         identity = event.labels | {"fingerprint": event.fingerprint}
-        assert told["key_labels"].items() <= identity.items()
+        assert {
+            name: as_text(value) for name, value in told["key_labels"].items()
+        }.items() <= identity.items()

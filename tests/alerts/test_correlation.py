@@ -49,6 +49,40 @@ def test_a_partial_end_is_no_message_but_has_its_reason(world: World) -> None:
     assert world.incident().status == Incident.RESOLVED
 
 
+def test_an_alert_that_grows_worse_after_its_incident_was_closed_opens_another(world: World) -> None:
+    world.channel()
+    world.fire(severity="warning")
+    world.work()
+    people.resolve(incident_id=world.incident().pk, actor="ann", now=world.now)
+    world.forward(minutes=10)
+    assert world.incident().status == Incident.CLOSED
+    world.fire(severity="info")
+    world.work()
+    assert Incident.objects.count() == 1, "better is no news"
+    world.fire(severity="critical")
+    world.work()
+    newest = Incident.objects.latest("pk")
+    assert (newest.status, newest.severity, newest.firing) == (Incident.OPEN, "critical", 1)
+    assert "worse now than the one before" in _reasons()[-1]
+    assert world.kinds() == ["firing", "resolved", "firing"]
+    world.resolve()
+    world.work()
+    assert Incident.objects.latest("pk").status == Incident.RESOLVED
+
+
+def test_one_that_grows_worse_soon_after_people_resolved_it_reopens_its_incident(world: World) -> None:
+    world.channel()
+    world.fire(severity="warning")
+    world.work()
+    people.resolve(incident_id=world.incident().pk, actor="ann", now=world.now)
+    world.work()
+    world.fire(severity="critical")
+    world.work()
+    assert world.incident().status == Incident.OPEN
+    assert world.kinds() == ["firing", "resolved", "firing"]
+    assert _reasons()[-1].startswith("reopened incident")
+
+
 def test_what_fired_and_ended_while_the_worker_was_away_gives_both_messages(world: World) -> None:
     world.channel()
     world.fire()
@@ -147,3 +181,28 @@ def test_a_large_incident_is_told_in_few_messages_that_say_how_much_more_there_i
     world.work()
     [message] = world.sent
     assert (len(message["alerts"]), message["more_alerts"], message["firing"]) == (20, 80, 100)
+
+
+def test_who_acknowledges_at_the_source_acknowledges_here(world: World) -> None:
+    world.channel()
+    world.fire()
+    world.work()
+    world.fire(status="acknowledged")
+    world.work()
+    incident = world.incident()
+    assert (incident.status, incident.acknowledged_by) == (Incident.ACKNOWLEDGED, "generic")
+    assert world.kinds() == ["firing"]
+    assert _reasons()[-1] == f"acknowledged at its source, and so is incident #{incident.pk}"
+
+    world.fire(status="acknowledged")
+    world.resolve()
+    world.work()
+    assert world.incident().status == Incident.RESOLVED
+    assert _reasons()[-2] == f"acknowledged at its source; incident #{incident.pk} is acknowledged already"
+
+
+def test_nobody_can_acknowledge_what_does_not_fire(world: World) -> None:
+    world.fire(status="acknowledged")
+    world.work()
+    assert not Incident.objects.exists()
+    assert _reasons() == ["it acknowledges an alert that does not fire"]

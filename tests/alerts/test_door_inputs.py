@@ -56,7 +56,7 @@ ODD_VALUES: Final = (
 
 def _refused(answer: Answer, path: str) -> str:
     """The sentence of a refusal; asserts that it is one, in the shape of its way in."""
-    assert answer.status in (400, 413, 415), answer.body[:200]
+    assert answer.status in (400, 413, 415, 422), answer.body[:200]
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-correlation-id"]
     if path == API:
@@ -81,7 +81,11 @@ def test_what_is_not_json(door: Doorway, path: str, subtests: pytest.Subtests) -
 def test_json_of_the_wrong_shape(door: Doorway, path: str, subtests: pytest.Subtests) -> None:
     for body in WRONG_SHAPE:
         with subtests.test(body.decode()):
-            _refused(door.post(body, path), path)
+            answer = door.post(body, path)
+            if (path, body) == (API, b"null"):  # an Alertmanager takes it for an empty list
+                assert (answer.status, answer.body) == (200, b"")
+            else:
+                _refused(answer, path)
     assert not Alert.objects.exists()
 
 
@@ -95,7 +99,7 @@ def test_any_value_in_any_field_of_alertmanager(door: Doorway, field: str) -> No
         (holder if field == "alerts" else alert)[field] = msgspec.Raw(odd.encode())  # type: ignore[index,assignment]
         assert door.post(holder, ALERTMANAGER).status in (202, 400), odd[:40]
         if field != "alerts":
-            assert door.post([alert], API).status in (200, 400), odd[:40]
+            assert door.post([alert], API).status in (200, 400, 422), odd[:40]
     door.still_works()
 
 
@@ -144,19 +148,30 @@ def test_the_zero_time_means_not_given(door: Doorway, path: str, when: str) -> N
     ("labels", "said"),
     [
         ({f"l{n}": "v" for n in range(10_000)}, "10001 labels"),
-        ({"big": "x" * 1_000_000}, "1000000 characters"),
         ({"": "nameless"}, "label name ''"),
         ({"a\nb": "v"}, "label name"),
         ({"x" * 300: "v"}, "label name"),
         ({"nul": "a\0b"}, "NUL"),
     ],
-    ids=["10,000 labels", "1 MB", "no name", "line break in a name", "long name", "NUL"],
+    ids=["10,000 labels", "no name", "line break in a name", "long name", "NUL"],
 )
 def test_labels_beyond_their_bounds(door: Doorway, labels: dict[str, str], said: str) -> None:
     labels = {"alertname": "x", **labels}
     assert said in _refused(door.post({"labels": labels}), GENERIC)
     assert said in _refused(door.post([{"labels": labels}], API), API)
     assert not Alert.objects.exists()
+
+
+def test_values_that_are_too_long_are_cut_and_it_is_told(door: Doorway) -> None:
+    alert = {"labels": {"alertname": "x", "big": "y" * 1_000_000}, "annotations": {"log": "z" * 70_000}}
+    assert door.post(alert).status == 202
+    stored = Alert.objects.get()
+    assert stored.labels["big"] == "y" * 8_192
+    assert stored.annotations["log"] == "z" * 65_536
+    assert stored.annotations["tocsin_cut"] == (
+        "label big cut from 1000000 to 8192 characters; annotation log cut from 70000 to 65536 characters"
+    )
+    assert door.post([alert], API).status == 200
 
 
 @pytest.mark.parametrize(

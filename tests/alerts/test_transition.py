@@ -71,6 +71,16 @@ def test_an_episode_may_be_shorter_than_its_source_can_tell() -> None:
     assert told(firing(0), resolved(0))[1] == ["fired", "resolved"]
 
 
+def test_an_end_by_a_clock_behind_ours_ends_what_began_by_ours() -> None:
+    assert told(firing(None), resolved(60, start=None))[1] == ["fired", "resolved"]
+
+
+def test_the_same_end_once_more_does_not_end_the_next_episode() -> None:
+    history = firing(None), resolved(60, start=None), firing(None)
+    assert told(*history, resolved(60, start=None))[1] == ["fired", "resolved", "refired"]
+    assert told(*history, resolved(160, start=None))[1] == ["fired", "resolved", "refired", "resolved"]
+
+
 def test_an_end_from_before_the_start_speaks_of_an_earlier_episode() -> None:
     assert told(firing(100), resolved(50, start=0))[1] == ["fired"]
 
@@ -78,6 +88,16 @@ def test_an_end_from_before_the_start_speaks_of_an_earlier_episode() -> None:
 def test_without_times_of_the_source_the_order_of_arrival_counts() -> None:
     history = firing(None), resolved(None, None), firing(None), resolved(None, None)
     assert told(*history)[1] == ["fired", "resolved", "refired", "resolved"]
+
+
+def acknowledged() -> AlertEvent:
+    return AlertEvent(labels={"alertname": "x"}, status="acknowledged", starts_at=_at(0))
+
+
+def test_an_acknowledgement_leaves_the_alert_as_it_is() -> None:
+    state, changes = told(firing(), acknowledged())
+    assert (state.status, state.episode, changes) == ("firing", 1, ["fired", "acknowledged"])
+    assert told(firing(), resolved(60), acknowledged())[1] == ["fired", "resolved"]
 
 
 def test_severity_moves_and_the_episode_goes_on() -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from django.test import Client
 
 from tests.program import python
@@ -21,6 +22,12 @@ def test_healthz_asks_no_database(client: Client) -> None:
         assert found["status"] == "ok"
         assert found["uptime"] >= 0
         assert found["timestamp"][:10] == clock.now().date().isoformat()
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/api/healthz", "/api/readyz", "/metrics"])
+def test_probes_come_by_address(client: Client, transactional_db: None, path: str) -> None:
+    assert client.get(path, headers={"Host": "10.1.2.3:8420"}).status_code == 200
+    assert client.get("/sign-in/", headers={"Host": "10.1.2.3:8420"}).status_code == 400
 
 
 def test_ready_when_the_database_is_migrated(client: Client, transactional_db: None) -> None:

@@ -86,6 +86,7 @@ def test_open_on_loopback_only(
     client: Client, monkeypatch: pytest.MonkeyPatch, transactional_db: None
 ) -> None:
     assert client.get("/metrics").status_code == 200
+    assert client.get("/metrics", headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 401
     monkeypatch.setenv("TOCSIN_HOST", "0.0.0.0")
     assert client.get("/metrics").status_code == 401
     wrong = client.get("/metrics", headers={"Authorization": "Bearer tocsin_wrong"})

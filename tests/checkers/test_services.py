@@ -8,18 +8,16 @@ from types import ModuleType
 import pytest
 
 from tests.notify.messages import NOON
-from tocsin.checkers import services
-from tocsin.checkers.checks import CheckResult, checkers
+from tocsin.checkers.checks import CheckResult, checkers, worst
 from tocsin.checkers.models import CheckRun
-from tocsin.checkers.services import CheckSet, enabled, record, worst
+from tocsin.checkers.services import CheckSet, enabled, record
 
 PLUG_INS = """
 import threading
-from pydantic import BaseModel
-from tocsin.checkers.checks import BaseChecker, CheckResult
+from tocsin.checkers.checks import BaseChecker, CheckResult, Options
 
-class Config(BaseModel):
-    pass
+class Config(Options):
+    timeout: float = 0.5
 
 release = threading.Event()
 begun = []
@@ -60,7 +58,6 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mod
 def test_a_checker_that_raises_is_unknown_and_the_others_are_not(third_party: ModuleType) -> None:
     checks = CheckSet(["raising", "memory"])
     raising, memory = checks.run()
-    checks.close()
     assert (raising.checker, raising.status) == ("raising", "unknown")
     assert raising.message == "ZeroDivisionError: no luck"
     assert memory.status in ("ok", "warning", "critical")
@@ -69,7 +66,6 @@ def test_a_checker_that_raises_is_unknown_and_the_others_are_not(third_party: Mo
 def test_a_checker_that_hangs_is_unknown_until_it_comes_back(
     third_party: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "CHECK_SECONDS", 0.5)
     checks = CheckSet(["hanging", "memory"])
     for _ in range(2):
         hanging, memory = checks.run()
@@ -78,9 +74,7 @@ def test_a_checker_that_hangs_is_unknown_until_it_comes_back(
     assert len(third_party.begun) == 1, "it is not started again while it hangs"
 
     third_party.release.set()
-    monkeypatch.setattr(services, "CHECK_SECONDS", 10)
     assert checks.run()[0].message == "back again"
-    checks.close()
 
 
 def test_results_that_are_too_old_are_unknown() -> None:
@@ -90,7 +84,6 @@ def test_results_that_are_too_old_are_unknown() -> None:
     assert checks.latest("t")[0].status in ("ok", "warning", "critical")
     stuck = checks.latest("t", fresh_seconds=-1)[0]
     assert (stuck.status, "stuck" in stuck.message) == ("unknown", True)
-    checks.close()
 
 
 def test_results_that_a_run_used_are_taken_once() -> None:
@@ -101,7 +94,6 @@ def test_results_that_a_run_used_are_taken_once() -> None:
     checks.latest("trace-2")
     assert checks.take_used() == (checks.results, "trace-1")
     assert checks.take_used() == ([], "")
-    checks.close()
 
 
 def test_settings_skip_checkers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,17 +103,14 @@ def test_settings_skip_checkers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHECKERS_SKIP_ALL", "1")
     assert enabled(["cpu", "memory"]) == []
     empty = CheckSet()
-    assert (empty.run(), worst(empty.results)) == ([], "ok")
-    empty.close()
+    assert (empty.run(), empty.results) == ([], [])
 
 
 def test_the_worst_counts() -> None:
-    def results(*statuses: str) -> list[CheckResult]:
-        return [CheckResult("x", status, "") for status in statuses]
-
-    assert worst(results("ok", "warning", "critical", "unknown")) == "critical"
-    assert worst(results("ok", "warning", "unknown")) == "warning"
-    assert worst(results("ok", "unknown")) == "unknown"
+    assert worst(["ok", "warning", "critical", "unknown"]) == "critical"
+    assert worst(["ok", "warning", "unknown"]) == "warning"
+    assert worst(["ok", "unknown"]) == "unknown"
+    assert worst([]) == "ok"
 
 
 @pytest.mark.django_db

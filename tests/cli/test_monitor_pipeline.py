@@ -15,7 +15,7 @@ def failed_run(world: World) -> PipelineRun:
     run = PipelineRun.objects.get()
     StageExecution.objects.filter(run=run).exclude(stage__in=("INGEST", "CHECK")).delete()
     StageExecution.objects.filter(run=run, stage="CHECK").update(state="failed", error="no answer", output={})
-    PipelineRun.objects.update(state=PipelineRun.FAILED, stages_done=1, last_error="no answer")
+    PipelineRun.objects.update(state=PipelineRun.FAILED, last_error="no answer")
     return run
 
 

@@ -1,5 +1,6 @@
 """Settings from the environment: what they mean, and what is said of those that cannot be used."""
 
+import socket
 import stat
 from pathlib import Path
 
@@ -82,6 +83,14 @@ def test_the_public_url_has_no_slash_at_its_end(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TOCSIN_PUBLIC_URL", "https://tocsin.example.com/")
     assert config.public_url() == "https://tocsin.example.com"
     assert "tocsin.example.com" in config.own_hosts()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_links_name_the_machine_where_it_listens_everywhere(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("TOCSIN_HOST", host)
+    assert config.public_url() == f"http://{socket.gethostname()}:8420"
 
 
 def test_a_drivers_secret_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ async def client() -> AsyncIterator[Client]:
     made = Client()
     yield made
     made.close()
+    await asyncio.sleep(0)  # for its connections to see that they are over
 
 
 async def _answer(client: Client, said: bytes, timeout: float = 5) -> Response:
@@ -40,6 +41,12 @@ async def test_a_request_and_its_answer(client: Client, receiver: Receiver) -> N
     [request] = receiver.received
     assert (request.path, request.body, request.headers["x-name"]) == ("/hook?a=b%20c", b"body", "value")
     assert request.headers["host"] == f"127.0.0.1:{receiver.port}"
+
+
+async def test_getting(client: Client, receiver: Receiver) -> None:
+    answer = await client.get(f"{receiver.url}?a=b", {"Accept": "text/plain"})
+    assert answer.status == 200
+    assert receiver.received[0].method == "GET"
 
 
 async def test_connections_are_kept_and_used_again(client: Client) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.core.labels import Fingerprints, describe, fingerprint
+from tocsin.core.labels import Fingerprints, describe, fingerprint, with_name
 
 LABELS = st.dictionaries(st.text(max_size=12), st.text(max_size=30), max_size=8)
 
@@ -62,3 +62,9 @@ def test_label_sets_seen_lately_are_known() -> None:
 
 def test_labels_are_described_as_people_write_them() -> None:
     assert describe({"b": "2", "a": "1", "c": ""}, ["a", "b", "c", "d"]) == 'a="1", b="2"'
+
+
+def test_a_name_stands_in_for_a_missing_alertname() -> None:
+    assert with_name({"a": "b"}, "Down") == {"a": "b", "alertname": "Down"}
+    assert with_name({"alertname": "Up"}, "Down") == {"alertname": "Up"}
+    assert with_name({}, "") == {}

@@ -18,6 +18,7 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
     @property
     def json(self) -> Any:
@@ -76,7 +77,7 @@ def receiver() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = here.take(Received(self.path, headers, self.rfile.read(length)))
+            answer = here.take(Received(self.path, headers, self.rfile.read(length), self.command))
             time.sleep(answer.delay)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
@@ -84,6 +85,8 @@ def receiver() -> Iterator[Receiver]:
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             self.wfile.write(answer.body)
+
+        do_GET = do_POST
 
         def log_message(self, *args: object) -> None:
             return

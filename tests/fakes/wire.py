@@ -36,9 +36,13 @@ async def wire(
 ) -> AsyncIterator[Wire]:
     """A server on a free port that holds ``talk`` with each client."""
     here = Wire()
+    held: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         here.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        held[task] = writer
         try:
             await talk(here, reader, writer)
         except (ConnectionError, asyncio.CancelledError):
@@ -52,3 +56,8 @@ async def wire(
         yield here
     finally:
         server.close()
+        for task, writer in held.items():
+            task.cancel()
+            writer.transport.abort()
+        await asyncio.gather(*held, return_exceptions=True)
+        await asyncio.sleep(0)  # for the transports to see that they are over

@@ -33,7 +33,7 @@ def sqlite() -> Iterator[str]:
 @pytest.fixture(params=[sqlite, postgres])
 def tocsin(request: pytest.FixtureRequest, receiver: Receiver) -> Iterator[Tocsin]:
     with request.param() as url, Tocsin(DATABASE_URL=url) as started:
-        started.run("shell", "-c", MAKE % receiver.url)
+        started.add_webhook(receiver.url)
         yield started
 
 
@@ -68,9 +68,3 @@ def test_thirty_kills_lose_nothing(
     assert ledger.doubled <= KILLS
     if not tocsin.environment["DATABASE_URL"]:
         assert tocsin.query("PRAGMA integrity_check") == [("ok",)]
-
-
-MAKE = """
-from tocsin.notify import services; from tocsin.core import clock
-services.add_channel(name='hook',driver='webhook',given={'url':'%s'},now=clock.now())
-"""

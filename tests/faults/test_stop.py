@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.fakes.receiver import Receiver
-from tests.faults.test_kill import MAKE, UNDONE
+from tests.faults.test_kill import UNDONE
 from tests.ledger import Ledger, Load
 from tests.processes import Tocsin
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.faults
 
 def test_stopping_under_load_loses_nothing(receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
     with Tocsin() as tocsin:
-        tocsin.run("shell", "-c", MAKE % receiver.url)
+        tocsin.add_webhook(receiver.url)
         with Load(tocsin) as load:
             time.sleep(3)
             took = tocsin.stop()

@@ -3,6 +3,7 @@
 from tests.world import World
 from tocsin.alerts.models import Alert, AlertHistory, Incident
 from tocsin.notify.models import Delivery
+from tocsin.orchestration import services
 from tocsin.orchestration.models import PipelineRun
 
 
@@ -48,6 +49,20 @@ def test_an_alert_that_fires_again_soon_reopens_its_incident(world: World) -> No
     assert world.kinds() == ["firing", "resolved", "firing"]
     assert world.incident().status == Incident.OPEN
     assert Alert.objects.get().episode == 2
+
+
+def test_an_incident_that_reopens_waits_for_somebody_again(world: World) -> None:
+    world.fire()
+    world.work()
+    services.acknowledge(incident_id=world.incident().pk, actor="ann", now=world.now)
+    world.resolve()
+    world.work()
+    assert world.incident().acknowledged_by == "ann"
+    world.forward(minutes=1)
+    world.fire()
+    world.work()
+    incident = world.incident()
+    assert (incident.status, incident.acknowledged_by, incident.acknowledged_at) == ("open", "", None)
 
 
 def test_a_resolved_incident_closes_and_the_next_episode_opens_another(world: World) -> None:

@@ -1,18 +1,23 @@
-"""A real Prometheus (and Alertmanager), with a target whose one metric the test sets."""
+"""A real Prometheus (and Alertmanager), with a target whose metrics the test sets."""
 
 import json
 import signal
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.installed import require
 from tests.processes import free_port
 
-RULES = {
+RULES: Final[dict[str, Any]] = {
     "groups": [
         {
             "name": "shop",
@@ -31,10 +36,10 @@ RULES = {
 
 
 class Target:
-    """Something to scrape."""
+    """Something to scrape: ``values`` by series, as they are exposed."""
 
     def __init__(self) -> None:
-        self.up = 1
+        self.values: dict[str, float] = {"checkout_up": 1}
         self.port = 0
 
 
@@ -45,7 +50,7 @@ def target() -> Iterator[Target]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = f"checkout_up {here.up}\n".encode()
+            body = "".join(f"{series} {value}\n" for series, value in here.values.items()).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
@@ -77,39 +82,74 @@ def process(command: list[str], log: Path) -> Iterator[None]:
             running.wait(20)
 
 
+class Prometheus:
+    """One that runs."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log
+
+    def _get(self, path: str) -> str:
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def counted(self, name: str) -> float:
+        """One of its own counters, over all its labels."""
+        families = text_string_to_metric_families(self._get("/metrics"))
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        assert samples, f"Prometheus has no {name}"
+        return sum(sample.value for sample in samples)
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """What it answers to an expression."""
+        answer = json.loads(self._get(f"/api/v1/query?query={quote(expression)}"))
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
+
 @contextmanager
-def prometheus(folder: Path, scraped: int, alerts_to: int) -> Iterator[Path]:
-    """Prometheus that sends its alerts to a port; gives its log."""
+def prometheus(
+    folder: Path, scraped: int, alerts_to: int, rules: dict[str, Any] = RULES
+) -> Iterator[Prometheus]:
+    """Prometheus that sends its alerts to a port."""
     binary = require("prometheus")
-    (folder / "rules.yml").write_text(json.dumps(RULES))
+    (folder / "rules.yml").write_text(json.dumps(rules))
+    jobs = [
+        {"job_name": "shop", "honor_labels": True, "static_configs": [{"targets": [f"127.0.0.1:{scraped}"]}]}
+    ]
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(folder / "rules.yml")],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alerts_to}"]}]}]},
-        "scrape_configs": [
-            {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{scraped}"]}]},
-        ],
+        "scrape_configs": jobs,
     }
     (folder / "prometheus.yml").write_text(json.dumps(config))
+    port = free_port()
     command = [
         binary,
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
-        f"--web.listen-address=127.0.0.1:{free_port()}",
+        f"--web.listen-address=127.0.0.1:{port}",
         "--rules.alert.resend-delay=1s",
     ]
     log = folder / "prometheus.log"
     with process(command, log):
-        yield log
+        yield Prometheus(port, log)
+
+
+def notifying(webhook: str) -> str:
+    """A configuration of Alertmanager that notifies one webhook."""
+    route = {"receiver": "tocsin", "group_wait": "1s", "group_interval": "1s", "repeat_interval": "1h"}
+    return json.dumps(
+        {"route": route, "receivers": [{"name": "tocsin", "webhook_configs": [{"url": webhook}]}]}
+    )
 
 
 @contextmanager
-def alertmanager(folder: Path, webhook: str) -> Iterator[int]:
-    """Alertmanager that notifies one webhook; gives its port."""
+def alertmanager(folder: Path, config: str, *options: str) -> Iterator[int]:
+    """Alertmanager with a configuration; gives its port."""
     binary = require("prometheus-alertmanager", "alertmanager")
-    route = {"receiver": "tocsin", "group_wait": "1s", "group_interval": "1s", "repeat_interval": "1h"}
-    config = {"route": route, "receivers": [{"name": "tocsin", "webhook_configs": [{"url": webhook}]}]}
-    (folder / "alertmanager.yml").write_text(json.dumps(config))
+    (folder / "alertmanager.yml").write_text(config)
     port = free_port()
     command = [
         binary,
@@ -117,6 +157,7 @@ def alertmanager(folder: Path, webhook: str) -> Iterator[int]:
         f"--storage.path={folder / 'alertmanager'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--cluster.listen-address=",
+        *options,
     ]
     with process(command, folder / "alertmanager.log"):
         yield port

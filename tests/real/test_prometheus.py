@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.receiver import Receiver
-from tests.faults.test_kill import MAKE
 from tests.processes import Tocsin
-from tests.real.prometheus import Target, alertmanager, prometheus, target
+from tests.real.prometheus import Target, alertmanager, notifying, prometheus, target
 
 pytestmark = pytest.mark.real
 
@@ -16,17 +15,17 @@ pytestmark = pytest.mark.real
 @pytest.fixture
 def tocsin(receiver: Receiver) -> Iterator[Tocsin]:
     with Tocsin() as started:
-        started.run("shell", "-c", MAKE % receiver.url)
+        started.add_webhook(receiver.url)
         yield started
 
 
 def _fires_and_resolves(scraped: Target, receiver: Receiver, tocsin: Tocsin) -> None:
-    scraped.up = 0
+    scraped.values["checkout_up"] = 0
     firing = receiver.wait_for(1, 60)[0].json
     assert (firing["kind"], firing["title"]) == ("firing", f"CheckoutDown on 127.0.0.1:{scraped.port}")
     assert firing["severity"] == "critical"
     assert firing["alerts"][0]["annotations"]["summary"].startswith("Checkout on 127.0.0.1")
-    scraped.up = 1
+    scraped.values["checkout_up"] = 1
     resolved = receiver.wait_for(2, 60)[1].json
     assert resolved["kind"] == "resolved"
     assert resolved["incident_id"] == firing["incident_id"]
@@ -40,16 +39,16 @@ def _fires_and_resolves(scraped: Target, receiver: Receiver, tocsin: Tocsin) -> 
 
 
 def test_straight_from_prometheus(tocsin: Tocsin, receiver: Receiver, tmp_path: Path) -> None:
-    with target() as scraped, prometheus(tmp_path, scraped.port, tocsin.port) as log:
+    with target() as scraped, prometheus(tmp_path, scraped.port, tocsin.port) as running:
         _fires_and_resolves(scraped, receiver, tocsin)
-        assert "Error sending alert" not in log.read_text()
+        assert "Error sending alert" not in running.log.read_text()
 
 
 def test_through_alertmanager(tocsin: Tocsin, receiver: Receiver, tmp_path: Path) -> None:
     webhook = f"{tocsin.url}/alerts/webhook/alertmanager/"
     with (
         target() as scraped,
-        alertmanager(tmp_path, webhook) as port,
+        alertmanager(tmp_path, notifying(webhook)) as port,
         prometheus(tmp_path, scraped.port, port),
     ):
         _fires_and_resolves(scraped, receiver, tocsin)

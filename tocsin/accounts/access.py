@@ -1,7 +1,10 @@
 """Who may call a JSON endpoint: holders of an API key and people who are signed in."""
 
+import base64
+import binascii
 from collections.abc import Callable
 from functools import wraps
+from typing import Final
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
@@ -11,6 +14,9 @@ from tocsin.accounts import services
 from tocsin.core import config
 
 View = Callable[..., HttpResponseBase]
+
+# Set by proxies: such a request may come from anywhere, whatever address we are bound to.
+PROXY_HEADERS: Final = ("x-forwarded-for", "x-real-ip", "forwarded", "via")
 
 
 class Denied(Exception):
@@ -29,7 +35,7 @@ def key_or_session(*scopes: str, open_on_loopback: bool = False) -> Callable[[Vi
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-            if not (open_on_loopback and config.bound_to_loopback()):
+            if not (open_on_loopback and _from_this_machine(request)):
                 try:
                     _check(request, scopes)
                 except Denied as denied:
@@ -41,9 +47,13 @@ def key_or_session(*scopes: str, open_on_loopback: bool = False) -> Callable[[Vi
     return decorate
 
 
+def _from_this_machine(request: HttpRequest) -> bool:
+    return config.bound_to_loopback() and not any(name in request.headers for name in PROXY_HEADERS)
+
+
 def _check(request: HttpRequest, scopes: tuple[str, ...]) -> None:
     key = bearer(request)
-    if key:
+    if key and not _proxys_own(request):
         _check_key(key, scopes)
     elif not request.user.is_authenticated:
         raise Denied(401, "send a key: Authorization: Bearer … (tocsin api_key create NAME), or sign in")
@@ -52,9 +62,33 @@ def _check(request: HttpRequest, scopes: tuple[str, ...]) -> None:
 
 
 def bearer(request: HttpRequest) -> str:
-    """The key a request carries; empty where it carries none."""
+    """The key a request carries; empty where it carries none. Opsgenie's clients call theirs GenieKey;
+    those that know no keys send it as the password of a Basic header."""
     scheme, _, key = request.headers.get("Authorization", "").strip().partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
+    if scheme.lower() == "basic":
+        return _password(key)
+    return key.strip() if scheme.lower() in ("bearer", "geniekey") else ""
+
+
+def caller(request: HttpRequest) -> str:
+    """Who calls, for the record: a person, or the name of a key. Ask it of requests that were let in."""
+    key = bearer(request)
+    if key and not _proxys_own(request):
+        return f"key {services.name_of_key(key)}"
+    return str(request.user.get_username())
+
+
+def _password(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded, validate=True).decode("utf-8", "replace").partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _proxys_own(request: HttpRequest) -> bool:
+    """Whether a Basic header is meant for a proxy in front, and a session is what opens this."""
+    basic = request.headers.get("Authorization", "").strip()[:6].lower() == "basic "
+    return basic and request.user.is_authenticated
 
 
 def _check_key(key: str, scopes: tuple[str, ...]) -> None:

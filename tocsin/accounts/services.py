@@ -45,6 +45,12 @@ def scope_of_key(key: str) -> str | None:
     return found.values_list("scope", flat=True).first()
 
 
+def name_of_key(key: str) -> str:
+    """What a key is called; empty where it is unknown or revoked."""
+    found = ApiKey.objects.filter(digest=digest_of(key), revoked_at=None)
+    return found.values_list("name", flat=True).first() or ""
+
+
 def admin_user() -> User:
     """The first person here, made when missing; signs in by link until they set a password."""
     user, made = get_user_model().objects.get_or_create(

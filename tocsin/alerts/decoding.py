@@ -11,6 +11,7 @@ from tocsin.core.errors import Rejected
 T = TypeVar("T")
 # What a decoder raises for input that cannot be read: not JSON, not UTF-8, nested too deeply.
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+LONGEST: Final = 400
 _raw_list = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -42,7 +43,13 @@ class Alerts(Generic[T]):
             try:
                 reading.alerts.append(self._event(self._one.decode(item), *context))
             except UNREADABLE as error:
-                reading.errors.append(Problem(index, str(error)))
+                reading.errors.append(Problem(index, _told(error)))
         if not reading.alerts:
-            raise Rejected(str(cause))
+            raise Rejected(_told(cause))
         return reading
+
+
+def _told(error: Exception) -> str:
+    """A decoder's words, which begin with the value that was wrong, however long, and end with its place."""
+    told = str(error)
+    return told if len(told) <= LONGEST else f"{told[: LONGEST // 2]} … {told[-LONGEST // 2 :]}"

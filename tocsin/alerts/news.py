@@ -35,3 +35,12 @@ class News(msgspec.Struct, gc=False):
     reason: str
     changes: list[ChangedAlert]
     actor: str = ""  # who did it, where a person did
+
+    def all_labels(self) -> dict[str, str]:
+        """The labels that hold for all of it: those that its changed alerts share, its severity, and those it
+        is grouped by."""
+        said = [change.labels for change in self.changes]
+        shared = said[0] if said else {}
+        if len(said) > 1:
+            shared = {k: v for k, v in shared.items() if all(labels.get(k) == v for labels in said)}
+        return {**shared, "severity": self.severity, **self.labels}

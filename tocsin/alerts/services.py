@@ -2,11 +2,14 @@
 correlation that writes here."""
 
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 
 from tocsin.alerts.models import AlertHistory, Incident
 from tocsin.core.errors import Rejected
+
+LONGEST_NOTE: Final = 25_000
 
 
 def acknowledge(*, incident_id: int, actor: str, now: datetime, trace_id: str) -> Incident:
@@ -38,6 +41,37 @@ def resolve(*, incident_id: int, actor: str, now: datetime, trace_id: str, close
     return incident
 
 
+def unacknowledge(*, incident_id: int, actor: str, now: datetime, trace_id: str) -> Incident:
+    """Who took an incident on lets go of it; nothing happens to one that nobody has."""
+    with transaction.atomic():
+        incident = _locked(incident_id)
+        if incident.status == Incident.ACKNOWLEDGED:
+            incident.status = Incident.OPEN
+            incident.acknowledged_at, incident.acknowledged_by = None, ""
+            _note(incident, "unacknowledged", actor, now, trace_id)
+    return incident
+
+
+def assign(*, incident_id: int, to: str, actor: str, now: datetime, trace_id: str) -> Incident:
+    """Say whose an incident is; empty for nobody's."""
+    with transaction.atomic():
+        incident = _locked(incident_id)
+        if incident.assigned_to != (to := to[:150]):
+            incident.assigned_to = to
+            said = f"{actor} assigned incident #{incident_id} to {to or 'nobody'}"
+            _note(incident, "assigned", actor, now, trace_id, said)
+    return incident
+
+
+def note(*, incident_id: int, text: str, actor: str, now: datetime, trace_id: str) -> None:
+    """Put what somebody has to say on an incident's record. Raises Rejected where it is no text."""
+    if not text.strip() or "\0" in text:
+        raise Rejected("the note is empty, or holds a NUL character")
+    with transaction.atomic():
+        said = f"{actor}: {text.strip()[:LONGEST_NOTE]}"
+        _note(_locked(incident_id), "note", actor, now, trace_id, said)
+
+
 def close_resolved(now: datetime, limit: int = 500) -> int:
     """Close incidents that stayed resolved long enough; alerts that fire again open a new one."""
     if not Incident.objects.filter(close_at__lte=now).exists():
@@ -62,7 +96,7 @@ def _locked(incident_id: int) -> Incident:
     return incident
 
 
-def _note(incident: Incident, kind: str, actor: str, now: datetime, trace_id: str) -> None:
+def _note(incident: Incident, kind: str, actor: str, now: datetime, trace_id: str, said: str = "") -> None:
     incident.updated_at = now
     incident.save()
     AlertHistory.objects.create(
@@ -74,5 +108,5 @@ def _note(incident: Incident, kind: str, actor: str, now: datetime, trace_id: st
         actor=actor,
         incident=incident,
         decision=AlertHistory.ACTION,
-        reason=f"{actor} {kind} incident #{incident.pk}",
+        reason=said or f"{actor} {kind} incident #{incident.pk}",
     )

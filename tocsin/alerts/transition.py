@@ -16,14 +16,17 @@ REFIRED: Final = "refired"
 SEVERITY: Final = "severity"
 RESOLVED: Final = "resolved"
 EXPIRED: Final = "expired"
+ACKNOWLEDGED: Final = "acknowledged"
+UNSILENCED: Final = "unsilenced"  # no message makes it: a silence ended, and the alert still fires
 MOST_AHEAD: Final = timedelta(days=1)  # a clock further ahead is wrong: its ends would hide what comes next
-Change = Literal["fired", "refired", "severity", "resolved", "expired"]
+Change = Literal["fired", "refired", "severity", "resolved", "expired", "acknowledged"]
 OPENING: Final = frozenset({FIRED, REFIRED})
 ENDING: Final = frozenset({RESOLVED, EXPIRED})
 
 
 class State(msgspec.Struct, gc=False):
-    """The current state of one fingerprint; ``timed_out`` where it ended by expiry, not by its source."""
+    """The current state of one fingerprint; ``timed_out`` where it ended by expiry, not by its source.
+    While it fires, ``ended_at`` is when its source ended the episode before."""
 
     status: str
     severity: str
@@ -35,13 +38,15 @@ class State(msgspec.Struct, gc=False):
     annotations: str
 
 
-def opened(event: AlertEvent, annotations: str, now: datetime, episode: int = 1) -> State:
+def opened(
+    event: AlertEvent, annotations: str, now: datetime, episode: int = 1, last_end: datetime | None = None
+) -> State:
     """The state of an alert that begins to fire."""
     return State(
         status="firing",
         severity=event.severity,
         started_at=now if event.starts_at is None else min(event.starts_at, now),
-        ended_at=None,
+        ended_at=last_end,
         expires_at=event.expires_at,
         timed_out=False,
         episode=episode,
@@ -53,11 +58,14 @@ def apply(state: State, event: AlertEvent, annotations: str, now: datetime) -> t
     """The state after a message, and the material change it made, if any."""
     if event.status == "resolved":
         return _resolved(state, event, now)
+    if event.status == "acknowledged":
+        return state, ACKNOWLEDGED if state.status == "firing" else None
     if state.status == "firing":
         return _firing_on(state, event, annotations)
     if _over(state, event):
         return state, None
-    return opened(event, annotations, now, state.episode + 1), REFIRED
+    last_end = None if state.timed_out else state.ended_at
+    return opened(event, annotations, now, state.episode + 1, last_end), REFIRED
 
 
 def _firing_on(state: State, event: AlertEvent, annotations: str) -> tuple[State, Change | None]:
@@ -66,7 +74,7 @@ def _firing_on(state: State, event: AlertEvent, annotations: str) -> tuple[State
         status="firing",
         severity=event.severity,
         started_at=_began(state, event),
-        ended_at=None,
+        ended_at=state.ended_at,
         expires_at=event.expires_at,
         timed_out=False,
         episode=state.episode,
@@ -94,9 +102,14 @@ def _resolved(state: State, event: AlertEvent, now: datetime) -> tuple[State, Ch
 
 
 def _earlier(state: State, event: AlertEvent, ends_at: datetime) -> bool:
-    """Whether an end is that of an episode before this one, which may have begun in the same second."""
+    """Whether an end is that of an episode before this one, which may have begun in the same second.
+
+    Where the source tells no start, ours is by another clock, and only its own last end compares.
+    """
+    if event.starts_at is None:
+        return state.ended_at is not None and ends_at <= state.ended_at
     if ends_at == state.started_at:
-        return event.starts_at is not None and event.starts_at < state.started_at
+        return event.starts_at < state.started_at
     return ends_at < state.started_at
 
 
@@ -112,6 +125,6 @@ def _over(state: State, event: AlertEvent) -> bool:
 
     After a timeout the same start means that the source is back and it still fires.
     """
-    if event.starts_at is None or state.ended_at is None or state.timed_out:
+    if event.reopens or event.starts_at is None or state.ended_at is None or state.timed_out:
         return False
     return event.starts_at <= state.started_at or event.starts_at < state.ended_at

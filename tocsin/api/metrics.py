@@ -15,6 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from tocsin.alerts.intake import metrics as _intake  # noqa: F401 - registers what intake counts
+from tocsin.api.alertmanager import VERSION
 from tocsin.core import log
 from tocsin.db import bulk
 from tocsin.notify import metrics as _notify  # noqa: F401 - registers what delivery counts
@@ -65,6 +66,7 @@ class _Database(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield _gauge("tocsin_build_info", "The version that runs.", "version", [(_version(), 1)])
+        yield _gauge("alertmanager_build_info", "The version of its API.", "version", [(VERSION, 1)])
         try:
             found = list(_read(self._now))
         except DatabaseError as error:  # the counters are worth most when the database is away

@@ -7,6 +7,10 @@ from typing import Final
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from tocsin.core import log
+
+logger = log.get(__name__)
+
 ANSWER_SECONDS: Final = 3.0
 
 # A thread of its own: one that hangs in the database holds up the next question and nothing else.
@@ -27,7 +31,8 @@ def _ask_database() -> str:
             cursor.execute("SELECT 1")
         missing = _missing_migrations()
     except DatabaseError as error:
-        return f"the database cannot be reached: {error}"
+        logger.warning("readiness.database_failed", error=str(error))
+        return "the database cannot be reached; the log says why"
     finally:
         connection.close()
     if missing:

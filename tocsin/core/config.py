@@ -36,8 +36,16 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("TOCSIN_PORT", "8420", "Port to listen on"),
     Variable(
-        "TOCSIN_PUBLIC_URL", "", "How people reach Tocsin, for links in messages; default: http://HOST:PORT"
+        "TOCSIN_PUBLIC_URL",
+        "",
+        "How people reach Tocsin, for links in messages; default: http(s)://HOST:PORT",
     ),
+    Variable(
+        "TOCSIN_TLS_CERTIFICATE",
+        "",
+        "File of a certificate chain: HTTPS instead of HTTP, and STARTTLS for mail; default: none",
+    ),
+    Variable("TOCSIN_TLS_KEY", "", "File of its private key; default: in the certificate's own file"),
     Variable(
         "TOCSIN_SECRET_KEYS",
         "",
@@ -53,6 +61,31 @@ VARIABLES: tuple[Variable, ...] = (
         "Seconds after which an API alert without endsAt expires unless sent again",
     ),
     Variable("TOCSIN_CLOSE_AFTER", "300", "Seconds a resolved incident can still reopen before it is closed"),
+    Variable(
+        "TOCSIN_KEEP_INCIDENTS",
+        "365",
+        "Days closed incidents stay, with their alerts, record, failed runs and dead letters; 0: for ever",
+    ),
+    Variable(
+        "TOCSIN_KEEP_RUNS",
+        "90",
+        "Days runs, sent messages and unread payloads stay, at most as long as their incident; 0: as long",
+    ),
+    Variable(
+        "TOCSIN_SNS_TOPICS",
+        "",
+        "ARNs of the Amazon SNS topics that may post; their signatures are checked, subscriptions confirmed",
+    ),
+    Variable(
+        "TOCSIN_SIGNATURE_MAX_AGE",
+        "0",
+        "Seconds a signed post is good for by its X-Tocsin-Timestamp; 0: the header may be missing",
+    ),
+    Variable(
+        "TOCSIN_SOURCE_BUDGET",
+        "25000",
+        "Incidents a source may open a minute before the rest joins one storm incident; 0: no limit",
+    ),
     Variable("TOCSIN_INTAKE_MAX_BYTES", "5242880", "Largest body taken in, also after inflating gzip"),
     Variable("TOCSIN_INTAKE_QUEUE", "50000", "Alerts that may wait for the disk before new posts get 503"),
     Variable(
@@ -67,14 +100,62 @@ VARIABLES: tuple[Variable, ...] = (
         "Host names served, comma-separated; default: this machine's and the public URL's",
     ),
     Variable("DATABASE_URL", "", "postgres://… or mysql://…; default: SQLite in the data directory"),
+    Variable(
+        "REDIS_URL",
+        "",
+        "redis[s]://user:password@host:port/0 or unix://path: rings workers on other machines; default: none",
+    ),
+    Variable(
+        "CELERY_BROKER_URL",
+        "redis://localhost:6379/0",
+        "Where Celery's messages go, with celery -A tocsin worker",
+    ),
+    Variable("CELERY_TASK_ALWAYS_EAGER", "0", "1 runs Celery's tasks at once in the process that sends them"),
     Variable("CHECKERS_SKIP_ALL", "0", "1 skips all health checks"),
     Variable("CHECKERS_SKIP", "", "Checkers to skip, comma-separated, such as cpu,memory"),
     Variable("NOTIFY_SKIP_ALL", "0", "1 sends nothing; runs record why"),
+    Variable(
+        "MQTT_URL",
+        "",
+        "mqtt[s]://user:password@host:port/base-topic of Zigbee2MQTT; default base topic: zigbee2mqtt",
+    ),
+    Variable(
+        "TOCSIN_SMTP_LISTEN",
+        "",
+        "host:port that takes alerts by mail, such as 127.0.0.1:8025; beyond loopback a key is needed",
+    ),
+    Variable("CLUSTER_ENABLED", "0", "1 makes this a hub: agents push what they find here"),
+    Variable("HUB_URL", "", "The hub that this machine's agent sends to, such as https://tocsin.example.com"),
+    Variable(
+        "TOCSIN_HUB_CA", "", "File of the authority behind the hub's certificate; default: the system's own"
+    ),
+    Variable(
+        "TOCSIN_AGENT_CONFIG",
+        "",
+        "TOML file of what the agent checks; default: /etc/tocsin/agent.toml if it is there",
+    ),
+    Variable(
+        "TOCSIN_SPOOL_MAX_MB", "50", "Megabytes that the agent keeps while the hub is away; then drops some"
+    ),
+    Variable("TOCSIN_SPOOL_MAX_AGE", "604800", "Seconds after which the agent drops what it could not send"),
     Variable("INSTANCE_ID", "", "Name of this machine; default: its host name"),
     Variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
+    Variable(
+        "TOCSIN_LOGS",
+        "file",
+        "Where /api/logs reads: file (log/ in the data directory), journald[:UNIT] or loki:http://HOST:3100",
+    ),
+    Variable("TOCSIN_LOG_MAX_BYTES", "33554432", "Bytes of its own log kept in log/; 0: no files"),
+    Variable("TOCSIN_LOKI_LABELS", "job=tocsin", "Labels by which Loki has the log, comma-separated"),
+    Variable(
+        "TOCSIN_LOG_LINK",
+        "",
+        "URL of the logs of a trace, with {trace_id}, {start} and {end} in milliseconds; default: /api/logs",
+    ),
     Variable("WEBHOOK_SECRET_<DRIVER>", "", "HMAC key of one way in, such as WEBHOOK_SECRET_ALERTMANAGER"),
 )
 _DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
+_EVERYWHERE = ("0.0.0.0", "::")  # addresses to listen on, not to reach
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
@@ -138,13 +219,17 @@ def kept_secret(name: str, value: str) -> str:
 
 def public_url() -> str:
     """Where people open Tocsin, without a slash at the end."""
-    return text("TOCSIN_PUBLIC_URL").rstrip("/") or f"http://{text('TOCSIN_HOST')}:{text('TOCSIN_PORT')}"
+    given, host = text("TOCSIN_PUBLIC_URL").rstrip("/"), text("TOCSIN_HOST")
+    if host in _EVERYWHERE:
+        host = socket.gethostname()
+    scheme = "https" if text("TOCSIN_TLS_CERTIFICATE") else "http"
+    return given or f"{scheme}://{f'[{host}]' if ':' in host else host}:{text('TOCSIN_PORT')}"
 
 
 def own_hosts() -> list[str]:
     """The host names under which this installation is reached."""
     hosts = {"localhost", "127.0.0.1", "[::1]", instance_id(), urlsplit(public_url()).hostname or ""}
-    if text("TOCSIN_HOST") not in ("0.0.0.0", "::"):
+    if text("TOCSIN_HOST") not in _EVERYWHERE:
         hosts.add(text("TOCSIN_HOST"))
     return sorted(hosts - {""})
 
@@ -156,7 +241,11 @@ def instance_id() -> str:
 
 def bound_to_loopback() -> bool:
     """Whether only this machine can reach the web process."""
-    host = text("TOCSIN_HOST")
+    return is_loopback(text("TOCSIN_HOST"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what listens there can be reached from this machine alone."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -4,7 +4,8 @@ TocsinError
 ├── UnknownPlugin      no plug-in of that name, or a module without its class
 ├── Misconfigured      a setting or a plug-in's config is wrong; says which and what to do
 ├── Rejected           the other side will never accept this: do not retry
-│   └── Forbidden      the address may not be reached from here (TOCSIN_OUTBOUND_ALLOW)
+│   ├── Forbidden      the address may not be reached from here (TOCSIN_OUTBOUND_ALLOW)
+│   └── Unknown        there is nothing of that name
 └── Unavailable        try again later, perhaps after ``retry_after`` seconds
 """
 
@@ -27,6 +28,10 @@ class Rejected(TocsinError):
 
 class Forbidden(Rejected):
     """The outbound guard refused the address."""
+
+
+class Unknown(Rejected):
+    """There is nothing of that name."""
 
 
 class Unavailable(TocsinError):

@@ -1,7 +1,7 @@
 """A small HTTP/1.1 client for delivery: guarded, bounded, with kept-alive connections.
 
 General clients resolve names themselves, so that the checked address and the one connected to may
-differ, and cost several times more a request. This one posts a body and reads a short answer.
+differ, and cost several times more a request. This one sends a request and reads a short answer.
 Redirects are not followed: a receiver that moved is an error for people to see.
 """
 
@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ _RETRYABLE: Final = {408, 425, 429}
 
 @dataclass
 class Response:
-    """A receiver's answer; ``body`` holds its first 64 KiB."""
+    """A receiver's answer; ``body`` holds its first 64 KiB, or as much as was asked for."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -75,13 +75,16 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
 
-    def send(self, request: bytes) -> asyncio.Future[Response]:
+    def send(self, request: bytes, timeout: float, most: int) -> asyncio.Future[Response]:
+        """Write a request. The answer raises TimeoutError when it is not whole in time."""
         assert self.transport is not None
+        self._most = most
         self._parser = httptools.HttpResponseParser(self)
         self._response = Response()
         self._heard = 0
         self._ends_by_closing = False
         self._answer = self._loop.create_future()
+        self._patience = self._loop.call_later(timeout, self._fail, TimeoutError())
         self.transport.write(request)
         return self._answer
 
@@ -98,7 +101,7 @@ class _Connection(asyncio.Protocol):
         if self._answer is None or self._answer.done():
             self.close()  # an answer nobody asked for
             return
-        if self._heard > MAX_ANSWER * 4:  # the body is cut earlier: this is headers without end
+        if self._heard > self._most * 4:  # the body is cut earlier: this is headers without end
             self._fail(Unavailable("the answer's headers do not end"))
             return
         try:
@@ -113,10 +116,12 @@ class _Connection(asyncio.Protocol):
         if self._ends_by_closing and exc is None:
             self._finish(reusable=False)
         else:
+            self._patience.cancel()
             self._answer.set_exception(_Lost(bool(self._heard), exc))
 
     def _fail(self, error: Exception) -> None:
         if self._answer is not None and not self._answer.done():
+            self._patience.cancel()
             self._answer.set_exception(error)
         self.close()
 
@@ -134,8 +139,8 @@ class _Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         self._response.body += body
-        if len(self._response.body) > MAX_ANSWER:
-            self._response.body = self._response.body[:MAX_ANSWER]
+        if len(self._response.body) > self._most:
+            self._response.body = self._response.body[: self._most]
             self._finish(reusable=False)
 
     def on_message_complete(self) -> None:
@@ -149,6 +154,7 @@ class _Connection(asyncio.Protocol):
         if not reusable:
             self.close()
         if self._answer is not None and not self._answer.done():
+            self._patience.cancel()
             self._answer.set_result(response)
 
 
@@ -178,6 +184,7 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+@lru_cache
 def _target(url: str) -> _Target:
     try:
         parts = urlsplit(url)
@@ -210,21 +217,43 @@ class Client:
         Raises Unavailable (no connection, no answer in time), Forbidden (address not allowed) or
         Rejected (not a URL). Any HTTP status is an answer: see ``Response.require_success``.
         """
+        return await self.request("POST", url, body, headers, timeout)
+
+    async def get(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 10.0,
+        most: int = MAX_ANSWER,
+    ) -> Response:
+        """GET an answer, of which the first ``most`` bytes are kept; else as ``post``."""
+        return await self.request("GET", url, b"", headers or {}, timeout, most)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout: float = 10.0,
+        most: int = MAX_ANSWER,
+    ) -> Response:
+        """Send a request of any method; else as ``post`` and ``get``."""
         target = _target(url)
-        request = _request(target, body, headers)
+        request = _request(method, target, body, headers)
+        until = asyncio.get_running_loop().time() + timeout
         try:
-            async with asyncio.timeout(timeout):
-                return await self._exchange(target, request)
+            return await self._exchange(target, request, until, most)
         except TimeoutError as error:
             raise Unavailable(f"{target.host}:{target.port} did not answer within {timeout:g} s") from error
 
-    async def _exchange(self, target: _Target, request: bytes) -> Response:
-        connection = await self._connection(target)
+    async def _exchange(self, target: _Target, request: bytes, until: float, most: int) -> Response:
+        connection = self._kept(target) or await self._connect(target, until)
         try:
-            response = await connection.send(request)
+            response = await connection.send(request, until - asyncio.get_running_loop().time(), most)
         except _Lost as lost:
             if connection.reused and not lost.heard:  # the receiver closed it while it was idle
-                return await self._exchange(target, request)
+                return await self._exchange(target, request, until, most)
             raise Unavailable(f"{target.host}:{target.port}: {lost}") from lost
         except asyncio.CancelledError:
             connection.close()
@@ -235,14 +264,18 @@ class Client:
             connection.close()
         return response
 
-    async def _connection(self, target: _Target) -> _Connection:
+    def _kept(self, target: _Target) -> _Connection | None:
         idle = self._idle[target.pool]
         while idle:
             connection = idle.pop()
             if connection.usable:
                 connection.reused = True
                 return connection
-        return await _connect(target, await resolve_all(target.host, target.port, self._allow))
+        return None
+
+    async def _connect(self, target: _Target, until: float) -> _Connection:
+        async with asyncio.timeout_at(until):
+            return await _connect(target, await resolve_all(target.host, target.port, self._allow))
 
     def close(self) -> None:
         """Drop all idle connections."""
@@ -271,10 +304,10 @@ async def _connect(target: _Target, addresses: Iterable[str]) -> _Connection:
     raise Unavailable(f"cannot connect to {target.host}:{target.port}: {cause}") from cause
 
 
-def _request(target: _Target, body: bytes, headers: Mapping[str, str]) -> bytes:
-    lines = [f"POST {target.path} HTTP/1.1", f"Host: {target.authority}", f"Content-Length: {len(body)}"]
+def _request(method: str, target: _Target, body: bytes, headers: Mapping[str, str]) -> bytes:
+    lines = [f"{method} {target.path} HTTP/1.1", f"Host: {target.authority}", f"Content-Length: {len(body)}"]
     for name, value in headers.items():
-        if "\n" in value or "\r" in value:
-            raise Rejected(f"header {name} holds a line break")
+        if any(mark in name + value for mark in "\r\n"):
+            raise Rejected(f"header {name.split()[0]} holds a line break")
         lines.append(f"{name}: {value}")
     return "\r\n".join([*lines, "", ""]).encode("utf-8") + body

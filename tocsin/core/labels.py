@@ -63,6 +63,11 @@ class Fingerprints:
         return found, False
 
 
+def with_name(labels: Mapping[str, str], name: str) -> Mapping[str, str]:
+    """Labels as people match on them: the alert's name stands in for a missing ``alertname``."""
+    return labels if labels.get("alertname") or not name else {**labels, "alertname": name}
+
+
 def describe(labels: Mapping[str, str], names: Sequence[str]) -> str:
     """Chosen labels as people write them: ``alertname="HighCPU", instance="web-1"``."""
     return ", ".join(f'{name}="{labels[name]}"' for name in names if labels.get(name))

@@ -8,7 +8,9 @@ address that was checked, so that a second DNS answer cannot slip past.
 import asyncio
 import ipaddress
 import socket
+import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tocsin.core import config
@@ -74,14 +76,41 @@ async def resolve_all(host: str, port: int, allow: Allowed) -> list[str]:
     """Resolve a host to those of its addresses that may be reached. Raises Unavailable where it has
     none at all, Forbidden where none may be reached."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [host] if _is_address(host) else await _look_up(host, port)
     except (OSError, UnicodeError) as error:
         raise Unavailable(f"cannot resolve {host}: {error}") from error
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     reachable = [address for address in addresses if allow.permits(host, address)]
     if not reachable:
         allow.check(host, addresses[0])  # raises, in words
     return reachable
+
+
+async def _look_up(host: str, port: int) -> list[str]:
+    """The addresses of a name. In a thread of its own: a pool's few would all wait on one dead name
+    server, and every other name with them."""
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[list[str]] = loop.create_future()
+
+    def tell(addresses: list[str], error: Exception | None) -> None:
+        if found.done():
+            return  # whoever asked has given up
+        if error is None:
+            found.set_result(addresses)
+        else:
+            found.set_exception(error)
+
+    def ask() -> None:
+        addresses, failed = [], None
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+        except (OSError, UnicodeError) as error:
+            failed = error
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, addresses, failed)
+
+    threading.Thread(target=ask, name=f"resolve {host}", daemon=True).start()
+    return await found
 
 
 def _is_address(text: str) -> bool:

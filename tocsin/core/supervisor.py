@@ -1,11 +1,12 @@
-"""``tocsin up``: one process that prepares the database, starts a web and a worker process, and
-starts again whichever dies.
+"""``tocsin up``: one process that prepares the database, starts a web and a worker process (and one
+that listens, where a way in besides HTTP is set), and starts again whichever dies.
 
 It stays small: Django is loaded by its children alone. Children hold a pipe to it; should it be
 killed, they see the pipe close and end by themselves.
 """
 
 import argparse
+import hashlib
 import os
 import random
 import shutil
@@ -15,9 +16,11 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from tocsin.core import config
+from tocsin.core import config, presence
+from tocsin.core.errors import Unavailable
 
 FIRST_BACKOFF, LONGEST_BACKOFF, STEADY_SECONDS = 0.2, 30.0, 20.0
 STOP_SECONDS: Final = 4.5
@@ -107,6 +110,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
         return 0
 
 
@@ -143,10 +147,18 @@ def main(arguments: list[str]) -> int:
         if value:
             os.environ[name] = value
     children = [Child("web"), Child("worker")]
+    if config.text("MQTT_URL") or config.text("TOCSIN_SMTP_LISTEN"):
+        children.append(Child("listen"))
     if options.demo:
         children.append(Child("demo"))
         allowed = ",".join(filter(None, (config.text("TOCSIN_OUTBOUND_ALLOW"), "127.0.0.0/8")))
         os.environ["TOCSIN_OUTBOUND_ALLOW"] = allowed
+        os.environ["TOCSIN_TLS_CERTIFICATE"] = ""  # its own sender speaks to this machine alone
+    try:
+        presence.share()
+    except Unavailable as error:
+        _say(str(error))
+        return 1
     if _listened_on():
         _say(f"port {config.text('TOCSIN_PORT')} is taken; stop what runs there, or choose another: --port")
         return 1
@@ -159,13 +171,23 @@ def main(arguments: list[str]) -> int:
 
 def _forget_metrics(pid: int) -> None:
     """A dead process' gauges no longer count; its counters do."""
-    for file in (config.data_dir() / "metrics").glob(f"gauge_live*_{pid}.db"):
+    for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"gauge_live*_{pid}.db"):
         file.unlink()
 
 
 def _fresh_metrics() -> None:
-    """Metrics are shared between the processes through files that belong to one start."""
-    folder = config.data_dir() / "metrics"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    """Metrics are shared between the processes through files that belong to one start.
+
+    In memory where the system offers that: the files are mapped, and a full disk under a mapped file
+    kills the process that writes to it.
+    """
+    kept = config.data_dir().resolve()
+    name = f"tocsin-{os.getuid()}-{hashlib.sha256(bytes(kept)).hexdigest()[:16]}"
+    for folder in (Path("/dev/shm", name), kept / "metrics"):
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError:  # no such place, or somebody else has taken the name
+            continue
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+        return

@@ -1,10 +1,22 @@
-"""Sandboxed Jinja2 for messages: no attribute with an underscore, nothing that can be changed."""
+"""Sandboxed Jinja2: no attribute with an underscore, nothing that can be changed. For the templates beside
+our plug-ins, and for those that people write, which are bounded too."""
 
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import Annotated, Any, Final
 
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.exceptions import SecurityError
 from jinja2.loaders import PackageLoader
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import AfterValidator
+
+from tocsin.core.errors import Rejected
+
+LONGEST_TEMPLATE: Final = 20_000
+LONGEST_TEXT: Final = 64 * 1024
+MOST_TURNS: Final = 1_000
 
 
 @cache
@@ -22,3 +34,69 @@ def environment(package: str, html: bool) -> ImmutableSandboxedEnvironment:
 def render(package: str, name: str, **values: object) -> str:
     """Render ``name`` of a plug-in's folder; files ending in .html are escaped."""
     return environment(package, name.endswith(".html")).get_template(name).render(**values)
+
+
+class _Bounded(ImmutableSandboxedEnvironment):
+    """For templates that people write: texts and lists are not multiplied, ranges are short."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if not all(isinstance(side, int | float) and abs(side) < 1e15 for side in (left, right)):
+            raise SecurityError(f"{operator} is for numbers, and not for large ones")
+        if operator == "**" and abs(right) > 20:
+            raise SecurityError("the exponent is too large")
+        return super().call_binop(context, operator, left, right)
+
+
+def _short_range(*bounds: int) -> range:
+    found = range(*bounds)
+    if len(found) > MOST_TURNS:
+        raise SecurityError(f"a range has at most {MOST_TURNS} numbers")
+    return found
+
+
+@cache
+def _bounded() -> _Bounded:
+    environment = _Bounded(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.globals = {"range": _short_range}
+    for grows in ("center", "format", "indent", "batch", "slice"):
+        del environment.filters[grows]
+    return environment
+
+
+@lru_cache(maxsize=1_000)
+def checked(text: str) -> Template:
+    """A template that somebody wrote. Raises ValueError."""
+    if len(text) > LONGEST_TEMPLATE:
+        raise ValueError(f"the template is longer than {LONGEST_TEMPLATE} characters")
+    try:
+        return _bounded().from_string(text)
+    except (TemplateError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        raise ValueError(f"not a template: {error}{f' (line {line})' if line else ''}") from error
+
+
+def render_text(text: str, values: Mapping[str, Any]) -> str:
+    """Render a template that somebody wrote. Raises Rejected."""
+    parts, size = [], 0
+    try:
+        for part in checked(text).generate(values):
+            size += len(part)
+            if size > LONGEST_TEXT:
+                raise Rejected(f"the template gives more than {LONGEST_TEXT} characters")
+            parts.append(part)
+    except Rejected:
+        raise
+    except Exception as error:
+        raise Rejected(f"the template fails: {type(error).__name__}: {error}") from error
+    return "".join(parts)
+
+
+def _kept(text: str) -> str:
+    checked(text)
+    return text
+
+
+# A setting that holds a template.
+Written = Annotated[str, AfterValidator(_kept)]

@@ -22,7 +22,8 @@ STYLES: Final = {
     "ok": "green", "unknown": "magenta",
     "pending": "cyan", "retrying": "yellow", "sent": "green", "dead": "bold red",
     "PENDING": "cyan", "INGESTED": "cyan", "CHECKED": "cyan", "ANALYZED": "cyan",
-    "NOTIFIED": "green", "RETRYING": "yellow", "FAILED": "bold red",
+    "NOTIFIED": "green", "COMPLETED": "green", "WAITING": "yellow", "RETRYING": "yellow",
+    "FAILED": "bold red",
     "succeeded": "green", "failed": "bold red",
 }  # fmt: skip
 
@@ -83,11 +84,12 @@ class Screen:
         self._pass_on()
 
     def _pass_on(self) -> None:
-        """In a pipe: without the spaces that fill the columns."""
+        """In a pipe: without the spaces that fill the columns, and at once, for whoever follows it."""
         if self._plain is None:
             return
         lines = self._plain.getvalue().splitlines()
         self._out.write("".join(line.rstrip() + "\n" for line in lines))
+        self._out.flush()
         self._plain.seek(0)
         self._plain.truncate()
 
@@ -136,7 +138,9 @@ def age(since: datetime, now: datetime) -> str:
 
 
 def took(milliseconds: float) -> str:
-    """A duration: ``0.3 ms``, ``12 ms``, ``1.2 s``."""
+    """A duration: ``<0.1 ms``, ``0.3 ms``, ``12 ms``, ``1.2 s``."""
+    if milliseconds < 0.1:
+        return "<0.1 ms"
     if milliseconds >= 1000:
         return f"{milliseconds / 1000:.1f} s"
     return f"{milliseconds:.1f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"

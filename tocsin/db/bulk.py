@@ -1,7 +1,7 @@
 """Set-based SQL that reads the same on SQLite, PostgreSQL and MySQL/MariaDB.
 
-Rows go to SQLite as one statement per power of two: the driver lets go of the interpreter once a
-statement, not once a row, so that the event loop runs on while the database works.
+Rows go to SQLite as one statement per power of two, and come back as one JSON text: its driver lets
+go of the interpreter with every row, and would wait for the event loop to give it back each time.
 """
 
 import fcntl
@@ -20,6 +20,7 @@ from django.db.models import Model
 from django.db.transaction import atomic
 
 Row = Sequence[Any]
+_rows = msgspec.json.Decoder(list[tuple[Any, ...]])
 _LARGEST_CHUNK: Final = 256
 _last_moment: tuple[datetime | None, Any] = None, None
 
@@ -93,19 +94,25 @@ def fetch(sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     if not is_sqlite():
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
-            return rows
+            return list(cursor.fetchall())
     connection.ensure_connection()
     with connection.wrap_database_errors:
         found: list[tuple[Any, ...]] = connection.connection.execute(_marked(sql), params).fetchall()
     return found
 
 
+def select(columns: tuple[str, ...], rest: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """The rows of ``SELECT columns rest``, where there may be many; times as ``read_moment`` takes them."""
+    if not is_sqlite():
+        return fetch(f"SELECT {', '.join(columns)} {rest}", params)
+    return _rows.decode(fetch(_packed_sql(columns, rest), params)[0][0])
+
+
 @contextmanager
 def transaction() -> Iterator[None]:
     """A transaction for this module's functions alone; the ORM's own is ``atomic``.
 
-    On SQLite it holds the write lock from its beginning.
+    On SQLite it holds the write lock from its beginning. One within another is part of it.
     """
     connection = _here()
     if not is_sqlite() or connection.in_atomic_block:
@@ -114,6 +121,9 @@ def transaction() -> Iterator[None]:
         return
     connection.ensure_connection()
     database = connection.connection
+    if database.in_transaction:
+        yield
+        return
     with _turn(connection), connection.wrap_database_errors:
         database.execute("BEGIN IMMEDIATE")
         try:
@@ -125,11 +135,9 @@ def transaction() -> Iterator[None]:
             raise
 
 
-def for_update(nowait: bool = False) -> str:
+def for_update() -> str:
     """The clause that locks the rows read; SQLite needs none, as its writers are one at a time."""
-    if is_sqlite():
-        return ""
-    return " FOR UPDATE NOWAIT" if nowait else " FOR UPDATE"
+    return "" if is_sqlite() else " FOR UPDATE"
 
 
 @cache
@@ -189,9 +197,12 @@ def _turn(connection: BaseDatabaseWrapper) -> Iterator[None]:
     if line is None:
         line = os.open(f"{connection.settings_dict['NAME']}.line", os.O_RDWR | os.O_CREAT, 0o600)
         connection._tocsin_line = line  # type: ignore[attr-defined]
-    began = time.monotonic()
-    fcntl.flock(line, fcntl.LOCK_EX)
-    _waits.seconds += time.monotonic() - began
+    try:
+        fcntl.flock(line, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        began = time.monotonic()
+        fcntl.flock(line, fcntl.LOCK_EX)
+        _waits.seconds += time.monotonic() - began
     try:
         yield
     finally:
@@ -205,19 +216,28 @@ def _marked(sql: str) -> str:
 
 
 @cache
+def _packed_sql(columns: tuple[str, ...], rest: str) -> str:
+    names = ", ".join(f"column{place}" for place in range(len(columns)))
+    named = ", ".join(f"{column} AS column{place}" for place, column in enumerate(columns))
+    return f"SELECT json_group_array(json_array({names})) FROM (SELECT {named} {rest})"  # noqa: S608
+
+
+@cache
 def _insert_sql(table: str, columns: tuple[str, ...], count: int, ignore: bool, first: str) -> str:
     verb, tail = "INSERT", ""
     if ignore and _here().vendor == "mysql":
         verb = "INSERT IGNORE"
     elif ignore:
         tail = " ON CONFLICT DO NOTHING"
-    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES {_values(len(columns), count, first)}{tail}"
+    names = ", ".join(map(_here().ops.quote_name, columns))  # a word may be MySQL's own, such as "exit"
+    return f"{verb} INTO {table} ({names}) VALUES {_values(len(columns), count, first)}{tail}"
 
 
 @cache
 def _update_sql(table: str, columns: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    assignments = ", ".join(f"{column} = %s" for column in columns)
-    return f"UPDATE {table} SET {assignments} WHERE {' AND '.join(f'{key} = %s' for key in keys)}"  # noqa: S608
+    quoted = _here().ops.quote_name
+    assignments = ", ".join(f"{quoted(column)} = %s" for column in columns)
+    return f"UPDATE {table} SET {assignments} WHERE {' AND '.join(f'{quoted(key)} = %s' for key in keys)}"  # noqa: S608
 
 
 @cache

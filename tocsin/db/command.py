@@ -1,6 +1,7 @@
 """The shape of every command that tells something: people read it, or programs with ``--json``."""
 
 import logging
+import sys
 from abc import ABC, abstractmethod
 from argparse import SUPPRESS
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from tocsin.core import presence
 from tocsin.core.errors import TocsinError
 from tocsin.core.terminal import Screen
 
@@ -22,8 +24,12 @@ class Failed(CommandError):
 
 
 class TellingCommand(BaseCommand, ABC, Generic[T]):
-    """Does its work in ``answer`` and shows what that returns in ``show``, or as one JSON document."""
+    """Does its work in ``answer`` and shows what that returns in ``show``, or as one JSON document.
 
+    ``answer`` may set ``exit_code``, for what it found rather than for not being able to look.
+    """
+
+    exit_code = 0
     requires_system_checks: list[str] = []  # they would cost more than most commands' own work
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -50,9 +56,11 @@ class TellingCommand(BaseCommand, ABC, Generic[T]):
             ) from error
         if options.get("json"):
             self.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode())
-            return
-        colour = False if options["no_color"] else True if options["force_color"] else None
-        self.show(found, Screen(cast(IO[str], self.stdout), colour))
+        else:
+            colour = False if options["no_color"] else True if options["force_color"] else None
+            self.show(found, Screen(cast(IO[str], self.stdout), colour))
+        if self.exit_code:
+            sys.exit(self.exit_code)
 
 
 def accept_json(parser: CommandParser) -> None:
@@ -60,6 +68,14 @@ def accept_json(parser: CommandParser) -> None:
     parser.add_argument(
         "--json", action="store_true", default=SUPPRESS, help="print one JSON document and nothing else"
     )
+
+
+def be_present() -> None:
+    """Have it known that this process runs on the data directory. Raises Failed while one is restored."""
+    try:
+        presence.share()
+    except TocsinError as error:
+        raise Failed(str(error)) from error
 
 
 @contextmanager

@@ -39,18 +39,33 @@ class WorkQuerySet(models.QuerySet["Any"]):
             due = self.filter(due_at__lte=now).order_by("due_at")
             skip = connection.features.has_select_for_update_skip_locked
             keys = list(due.select_for_update(skip_locked=skip).values_list("pk", flat=True)[:limit])
-            if keys:
-                self.model._default_manager.filter(pk__in=keys).update(
-                    lease=token, due_at=now + lease, attempts=models.F("attempts") + 1
-                )
+            self._lease(keys, token, now + lease)
         return keys
+
+    def take(self, token: str, now: datetime, lease: timedelta, keys: Iterable[Any]) -> list[Any]:
+        """Take these rows under a lease, due or not, but for those that are finished or that somebody holds;
+        return their primary keys."""
+        free = self.filter(pk__in=list(keys), due_at__isnull=False).filter(
+            models.Q(lease="") | models.Q(due_at__lte=now)
+        )
+        with transaction.atomic():
+            skip = connection.features.has_select_for_update_skip_locked
+            found = list(free.select_for_update(skip_locked=skip).values_list("pk", flat=True))
+            self._lease(found, token, now + lease)
+        return found
+
+    def _lease(self, keys: list[Any], token: str, until: datetime) -> None:
+        if keys:
+            self.model._default_manager.filter(pk__in=keys).update(
+                lease=token, due_at=until, attempts=models.F("attempts") + 1
+            )
 
     def held(self, token: str, keys: Iterable[Any]) -> set[Any]:
         """Of these rows, lock and return those that still carry the token. Call it in a transaction."""
-        where, params = bulk.among(str(self.model._meta.pk.column), keys)
-        table, key = self.model._meta.db_table, self.model._meta.pk.column
-        sql = f"SELECT {key} FROM {table} WHERE {where} AND lease = %s{bulk.for_update()}"  # noqa: S608
-        return {row[0] for row in bulk.fetch(sql, [*params, token])}
+        table, key = self.model._meta.db_table, str(self.model._meta.pk.column)
+        where, params = bulk.among(key, keys)
+        rest = f"FROM {table} WHERE {where} AND lease = %s{bulk.for_update()}"
+        return {row[0] for row in bulk.select((key,), rest, [*params, token])}
 
     def release(self, worker: str, now: datetime) -> int:
         """Make due at once all that a worker held; for when it is known to be dead."""

@@ -1,30 +1,20 @@
 """What each driver's config asks for, read from its pydantic model."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_origin
 
 import msgspec
-from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from tocsin.core import fields
 from tocsin.core.errors import Rejected
+from tocsin.core.fields import Field as Field
 from tocsin.notify.drivers import drivers
-
-
-class Field(msgspec.Struct, frozen=True):
-    """One setting of a driver. ``default`` is empty where it is required or secret."""
-
-    name: str
-    type: str
-    required: bool
-    default: str
-    secret: bool
-    description: str
 
 
 def fields_of(driver: str) -> list[Field]:
     """What a driver's config asks for. Raises UnknownPlugin."""
-    return [_field(name, info) for name, info in drivers.get(driver).Config.model_fields.items()]
+    return fields.read(drivers.get(driver).Config)
 
 
 def about(driver: str) -> str:
@@ -60,38 +50,9 @@ def _names(driver: str) -> str:
 
 
 def _value(name: str, text: str, info: FieldInfo) -> Any:
-    if not any((get_origin(kind) or kind) in (list, dict) for kind in _kinds(info)):
+    if not any((get_origin(kind) or kind) in (list, dict) for kind in fields.kinds(info)):
         return text
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         raise Rejected(f'{name} takes JSON, such as ["a"] or {{"a": "b"}}: {error}') from error
-
-
-def _kinds(info: FieldInfo) -> tuple[Any, ...]:
-    """A field's type, and its parts where it is made of some, such as ``a | None``."""
-    return (info.annotation, *get_args(info.annotation))
-
-
-def _field(name: str, info: FieldInfo) -> Field:
-    secret = SecretStr in _kinds(info)
-    required = info.is_required()
-    default = "" if required or secret else _text(info.get_default(call_default_factory=True))
-    return Field(name, _type(info.annotation), required, default, secret, info.description or "")
-
-
-def _type(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return " | ".join(map(str, get_args(kind)))
-    if kind is SecretStr:
-        return "secret"
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return "object"
-    names = {str: "text", int: "number", float: "number", bool: "true or false"}
-    return names.get(kind) or str(kind).replace("typing.", "").replace("str", "text")
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str) else "" if value is None else msgspec.json.encode(value).decode()

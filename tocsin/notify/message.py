@@ -51,6 +51,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=False):
     more_alerts: int = 0
     findings: list[str] = []
     runbook: str = ""
+    logs: str = ""
     actor: str = ""
 
     @property

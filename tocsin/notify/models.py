@@ -35,6 +35,7 @@ class Delivery(Work):
     )
     incident = models.ForeignKey(Incident, models.CASCADE, null=True, related_name="deliveries")
     run_id = models.CharField(max_length=32, help_text="The pipeline run that asked for it.")
+    stage = models.CharField(max_length=64, default="", blank=True, help_text="The node that made it.")
     trace_id = models.CharField(max_length=64)
     kind = models.CharField(max_length=16, help_text="firing, resolved or test.")
     state = models.CharField(max_length=16, choices=STATES, default=PENDING)
@@ -47,7 +48,7 @@ class Delivery(Work):
     class Meta:
         verbose_name_plural = "deliveries"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["run_id", "channel"], name="delivery_once_a_run"),
+            models.UniqueConstraint(fields=["run_id", "channel", "stage"], name="delivery_once_a_stage"),
         ]
         indexes: ClassVar = [
             models.Index(

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -72,7 +72,6 @@ class Lane:
         for _ in range(self._wanted() - len(self._senders)):
             task = asyncio.get_running_loop().create_task(self._send_all(), name=f"send to {self.name}")
             self._senders.add(task)
-            task.add_done_callback(self._senders.discard)
 
     def _wanted(self) -> int:
         """How many senders it takes to empty the queue in time. What is on its way when a worker is
@@ -87,10 +86,15 @@ class Lane:
         return left
 
     async def _send_all(self) -> None:
-        while self._queue and len(self._senders) <= max(1, self._wanted()):
-            parcel = self._queue.popleft()
-            if parcel.until - time.monotonic() > self._driver.timeout:  # else the lease might end midway
-                self._done(await self._send(parcel))
+        try:
+            while self._queue and len(self._senders) <= max(1, self._wanted()):
+                parcel = self._queue.popleft()
+                if parcel.until - time.monotonic() > self._driver.timeout:  # else the lease might end midway
+                    self._done(await self._send(parcel))
+        finally:
+            # At once: another that looks in the same moment would count this one, and leave as well.
+            self._senders.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+        metrics.hand_over()
 
     async def _send(self, parcel: Parcel) -> Outcome:
         outcome = Outcome(parcel.delivery_id, parcel.token)

@@ -9,11 +9,13 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final, Self
 
 import msgspec
 
 from tocsin.notify.outcome import Outcome
 
+_SUFFIX: Final = ".sent"
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Outcome)
 
@@ -21,20 +23,37 @@ _decoder = msgspec.json.Decoder(Outcome)
 class SentLog:
     """The log of one worker, named after it."""
 
-    def __init__(self, folder: Path, worker: str) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self.worker = worker
-        self._path = folder / f"{worker}.sent"
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    def __init__(self, path: Path, file: int) -> None:
+        self.worker = path.stem
+        self._path, self._file = path, file
         self._unwritten = 0
 
-    def lock(self) -> bool:
-        """Hold it; False where its worker lives."""
+    @classmethod
+    def begin(cls, folder: Path, worker: str) -> Self:
+        """This worker's own, held for as long as it lives."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+        new = folder / f"{worker}.new"
+        file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        new.rename(new.with_suffix(_SUFFIX))  # held before others see it, who would take it for a dead one's
+        return cls(new.with_suffix(_SUFFIX), file)
+
+    @classmethod
+    def of_the_dead(cls, path: Path) -> Self | None:
+        """That of a worker which died, held; None where it lives, or others have dealt with it."""
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return False
-        return True
+            os.close(file)
+            return None
+        if not os.fstat(file).st_nlink:
+            os.close(file)
+            return None
+        return cls(path, file)
 
     def add(self, outcome: Outcome) -> None:
         """Keep what came of a try."""
@@ -57,16 +76,9 @@ class SentLog:
         self._path.unlink(missing_ok=True)
         os.close(self._file)
 
-    def leave(self) -> None:
-        """Let go of it, for its own worker has it."""
-        os.close(self._file)
-
 
 def of_the_dead(folder: Path) -> Iterator[SentLog]:
-    """The logs of workers on this machine that died, locked; remove each when it is dealt with."""
-    for path in sorted(folder.glob("*.sent")):
-        log = SentLog(folder, path.stem)
-        if log.lock():
+    """The logs of workers on this machine that died, held; remove each when it is dealt with."""
+    for path in sorted(folder.glob(f"*{_SUFFIX}")):
+        if log := SentLog.of_the_dead(path):
             yield log
-        else:
-            log.leave()

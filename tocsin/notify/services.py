@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from tocsin.alerts.models import Incident
 from tocsin.alerts.news import ChangedAlert, News
 from tocsin.alerts.transition import ENDING
+from tocsin.core import loglink
 from tocsin.core.errors import Rejected
 from tocsin.core.http import Client
 from tocsin.core.ids import new_id
@@ -22,8 +23,8 @@ from tocsin.notify.models import Delivery, NotificationChannel
 
 LEASE = timedelta(seconds=60)
 _COLUMNS = (
-    "id", "channel_id", "incident_id", "run_id", "trace_id", "kind", "state", "message", "created_at",
-    "due_at", "lease", "attempts", "last_error", "answer",
+    "id", "channel_id", "incident_id", "run_id", "stage", "trace_id", "kind", "state", "message",
+    "created_at", "due_at", "lease", "attempts", "last_error", "answer",
 )  # fmt: skip
 _RUNBOOKS = ("runbook_url", "runbook", "runbookUrl")
 encode = msgspec.json.Encoder().encode
@@ -121,9 +122,16 @@ def compose(news: News, findings: Sequence[str]) -> Message:
         alerts=alerts,
         more_alerts=max(0, len(news.changes) - ALERTS_SHOWN),
         findings=list(findings),
+        logs=_logs(news),
         actor=news.actor,
         runbook=next((link for link in runbooks if link.startswith(("http://", "https://"))), ""),
     )
+
+
+def _logs(news: News) -> str:
+    times = [at for change in news.changes for at in (change.started_at, change.ended_at) if at is not None]
+    ended = max([news.opened_at, *times])
+    return loglink.link(settings.LOG_LINK, news.trace_id, news.opened_at, ended, settings.PUBLIC_URL)
 
 
 def test_message(now: datetime, trace_id: str) -> Message:
@@ -186,15 +194,16 @@ class Outgoing(msgspec.Struct):
     channel_id: int
     incident_id: int | None
     run_id: str
+    stage: str  # the node of the run that tells it
     message: Message  # with its id
 
 
 def addressed(
-    message: Message, channel_ids: Iterable[int], incident_id: int | None, run_id: str
+    message: Message, channel_ids: Iterable[int], incident_id: int | None, run_id: str, stage: str
 ) -> list[Outgoing]:
     """One delivery for each channel."""
     return [
-        Outgoing(channel, incident_id, run_id, msgspec.structs.replace(message, id=new_id()))
+        Outgoing(channel, incident_id, run_id, stage, msgspec.structs.replace(message, id=new_id()))
         for channel in channel_ids
     ]
 
@@ -217,8 +226,8 @@ def create_deliveries(
         waiting.add(pair)
         left[item.channel_id] = left.get(item.channel_id, 0) - mine
         rows.append(
-            (item.message.id, item.channel_id, item.incident_id, item.run_id, item.message.trace_id,
-             item.message.kind, Delivery.PENDING, encode(item.message).decode(), stamp,
+            (item.message.id, item.channel_id, item.incident_id, item.run_id, item.stage,
+             item.message.trace_id, item.message.kind, Delivery.PENDING, encode(item.message).decode(), stamp,
              lease_end if mine else stamp, token if mine else "", int(mine), "", "")
         )  # fmt: skip
         if mine:

@@ -1,14 +1,18 @@
-"""The engine: walks runs through the stages, many runs at a time.
+"""The engine: walks runs from node to node, many runs at a time.
 
-Stages have no effect outside, so that a whole walk is computed first and then written at once: the
+Nodes have no effect outside, so that a whole walk is computed first and then written at once: the
 run's advance, its stages and its deliveries are one transaction, and a crash before it leaves the
-run as it was, for the next worker to walk again.
+run as it was, for the next worker to walk again. Slow nodes are errands: the run stays leased while
+they are about, and walks on with what they bring.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db.models import Exists, OuterRef
 
 from tocsin.alerts.models import AlertHistory
 from tocsin.alerts.news import News
@@ -18,152 +22,166 @@ from tocsin.core.errors import Rejected, TocsinError
 from tocsin.core.ids import new_id
 from tocsin.core.labels import encode
 from tocsin.db import bulk
-from tocsin.db.work import backoff
 from tocsin.notify.services import Outgoing, create_deliveries
+from tocsin.orchestration.definitions import Choice, graph_of_version
+from tocsin.orchestration.graph import Step
 from tocsin.orchestration.models import PipelineRun, StageExecution
-from tocsin.orchestration.nodes import BaseNode, Context, Outcome, Walk, nodes
+from tocsin.orchestration.nodes import Context, Done, SlowNode, Walk
+from tocsin.orchestration.progress import HANDOVER, LEASE, Progress
 from tocsin.orchestration.recall import recall
 
 logger = log.get(__name__)
 
-LEASE: Final = timedelta(seconds=30)
-TRIES: Final = 3
-FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 1.0, 60.0
-STAGES: Final = (
-    ("INGEST", "ingest", PipelineRun.INGESTED),
-    ("CHECK", "context", PipelineRun.CHECKED),
-    ("ANALYZE", "intelligence", PipelineRun.ANALYZED),
-    ("NOTIFY", "notify", PipelineRun.NOTIFIED),
-)
 _RUN_COLUMNS = (
-    "run_id", "trace_id", "incident_id", "reason", "state", "stages_done", "changes", "created_at",
+    "run_id", "trace_id", "incident_id", "version_id", "reason", "state", "changes", "created_at",
     "due_at", "lease", "attempts", "last_error",
 )  # fmt: skip
-_ADVANCED = ("state", "stages_done", "due_at", "lease", "attempts", "last_error", "finished_at")
+_ADVANCED = ("state", "due_at", "lease", "attempts", "last_error", "finished_at")
 _STAGE_COLUMNS = (
-    "run_id", "stage", "state", "attempt", "input", "output", "error", "started_at", "duration_ms",
+    "run_id", "stage", "type", "exit", "state", "attempt", "input", "output", "error", "started_at",
+    "duration_ms",
 )  # fmt: skip
+
+
+class Errand(msgspec.Struct):
+    """Slow nodes of one run, to be asked side by side; with what they bring the run walks on."""
+
+    walk: Walk
+    steps: list[Step]
+
+
+class Advanced(msgspec.Struct):
+    """What came of a pass: deliveries to send at once, and errands to run."""
+
+    outgoing: list[Outgoing] = []
+    errands: list[Errand] = []
 
 
 def start(news: Iterable[News], now: datetime, token: str) -> list[Walk]:
-    """Make a run for each piece of news, leased to the caller. Call it in the transaction that
-    decided over the news."""
-    walks = [Walk(new_id(), item) for item in news]
-    stamp, lease_end = bulk.moment(now), bulk.moment(now + LEASE)
-    rows = [
-        (walk.run_id, walk.news.trace_id, walk.news.incident_id, walk.news.reason, PipelineRun.PENDING, 0,
-         encode([change.history_id for change in walk.news.changes]).decode(), stamp, lease_end, token, 1, "")
-        for walk in walks
-    ]  # fmt: skip
+    """Make a run for each piece of news, leased to the caller; without a token, for whoever takes it. One of
+    whose incident an earlier run is under way waits for that, and its walk has no token. Call it in the
+    transaction that decided over the news."""
+    news = list(news)
+    if not news:
+        return []
+    choice, busy = Choice.load(), _under_way(item.incident_id for item in news)
+    walks, rows = [], []
+    stamp, due = bulk.moment(now), bulk.moment(now + (LEASE if token else HANDOVER))
+    for item in news:
+        version, graph = choice.of(item)
+        waits = item.incident_id in busy
+        walk = Walk(new_id(), item, graph, "" if waits else token)
+        changes = encode([change.history_id for change in item.changes]).decode()
+        rows.append(
+            (walk.run_id, item.trace_id, item.incident_id, version, item.reason, PipelineRun.PENDING, changes,
+             stamp, stamp if waits else due, walk.token, 1 if walk.token else 0, "")
+        )  # fmt: skip
+        walks.append(walk)
     bulk.insert(PipelineRun, _RUN_COLUMNS, rows)
     return walks
 
 
+def _under_way(incident_ids: Iterable[int]) -> set[int]:
+    """The incidents that a run is about in this moment: people are to hear of one in order."""
+    where, params = bulk.among("incident_id", incident_ids)
+    states = ", ".join(f"'{state}'" for state in PipelineRun.UNDER_WAY)
+    sql = f"SELECT DISTINCT incident_id FROM orchestration_pipelinerun WHERE {where}"  # noqa: S608
+    return {row[0] for row in bulk.fetch(f"{sql} AND due_at IS NOT NULL AND state IN ({states})", params)}
+
+
 def start_by_person(entry: AlertHistory, now: datetime) -> None:
     """Make a run that tells of what a person did, for any worker. Call it in the action's transaction."""
-    PipelineRun.objects.create(
-        run_id=new_id(),
-        trace_id=entry.trace_id,
-        incident_id=entry.incident_id,
-        reason=entry.kind,
-        changes=[entry.pk],
-        created_at=now,
-        due_at=now,
+    begin(
+        PipelineRun(
+            run_id=new_id(),
+            trace_id=entry.trace_id,
+            incident_id=entry.incident_id,
+            reason=entry.kind,
+            changes=[entry.pk],
+            created_at=now,
+            due_at=now,
+        ),
+        Choice.load(),
     )
 
 
-def advance(
-    walks: Sequence[Walk], token: str, now: datetime, checks: CheckSet, room: Mapping[int, int]
-) -> list[Outgoing]:
-    """Walk runs that are leased under ``token`` as far as they go; return deliveries to send at once.
+def begin(run: PipelineRun, choice: Choice) -> None:
+    """Save a new run, to walk the definition that is chosen by what it tells of."""
+    news = recall([run])
+    run.version_id = choice.of(news[run.run_id])[0] if run.run_id in news else None
+    run.save(force_insert=True)
 
-    ``room`` says how many more deliveries each channel takes now; the rest stay due. Runs whose lease
-    was lost meanwhile are left alone: another worker has them.
+
+def advance(
+    walks: Sequence[Walk],
+    token: str,
+    now: datetime,
+    checks: CheckSet,
+    room: Mapping[int, int],
+    short_of: Collection[str] = (),
+) -> Advanced:
+    """Walk runs, each leased under its token, as far as they go, or as far as nodes of types they are to stop
+    ``short_of``: these are left to whoever takes the run next. Walks without a token are left alone.
+
+    ``room`` says how many more deliveries each channel takes now; the rest stay due. Those that are to be
+    sent are leased under ``token``. Runs whose lease was lost meanwhile are left alone: another worker has
+    them.
     """
-    if not walks:
-        return []
-    progress = {walk.run_id: _Progress(walk) for walk in walks}
+    progress = [Progress(walk, short_of) for walk in walks if walk.token]
+    if not progress:
+        return Advanced()
     context = Context(now, checks)
-    for place, (stage, node, _) in enumerate(STAGES):
-        here = [p for p in progress.values() if p.walk.stages_done == place and not p.error]
-        if here:
-            _pass(here, stage, nodes.get(node)(), context)
+    while groups := _groups(progress):
+        for (_, name), here in groups.items():
+            _pass(here, here[0].walk.graph.steps[name], context)
     return _write(progress, token, now, room)
 
 
-class _Progress:
-    """What one pass brought for one run."""
-
-    def __init__(self, walk: Walk) -> None:
-        self.walk = walk
-        self.stages: list[bulk.Row] = []
-        self.outgoing: list[Outgoing] = []
-        self.error = ""
-
-    def succeeded(self, stage: str, outcome: Outcome, given: str, gave: str, began: Any, took: float) -> None:
-        self.walk.outputs[stage] = outcome.output
-        self.walk.stages_done += 1
-        self.outgoing += outcome.outgoing
-        self._note(stage, StageExecution.SUCCEEDED, given, gave, "", began, took)
-
-    def failed(self, stage: str, error: str, began: Any, took: float) -> None:
-        self.error = error
-        self._note(stage, StageExecution.FAILED, "{}", "{}", error, began, took)
-
-    def _note(
-        self, stage: str, state: str, given: str, gave: str, error: str, began: Any, took: float
-    ) -> None:
-        self.stages.append(
-            (self.walk.run_id, stage, state, self.walk.attempts, given, gave, error, began, round(took, 3))
-        )
-
-    def row(self, now: datetime, token: str) -> bulk.Row:
-        """The run's new columns, then what it is found by."""
-        walk = self.walk
-        state = STAGES[walk.stages_done - 1][2] if walk.stages_done else PipelineRun.PENDING
-        due: datetime | None = None
-        attempts = walk.attempts
-        if self.error and len(self.stages) > 1:
-            attempts = 1  # it got further than before: the failing stage has its tries ahead
-        if self.error and attempts < TRIES:
-            state = PipelineRun.RETRYING
-            due = now + backoff(attempts, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
-        elif self.error:
-            state = PipelineRun.FAILED
-        finished = bulk.moment(None if due else now)
-        return (
-            state,
-            walk.stages_done,
-            bulk.moment(due),
-            "",
-            attempts,
-            self.error,
-            finished,
-            walk.run_id,
-            token,
-        )
+def _groups(progress: Iterable[Progress]) -> dict[tuple[int, str], list[Progress]]:
+    """Runs by the node whose turn it is."""
+    groups: dict[tuple[int, str], list[Progress]] = {}
+    for one in progress:
+        for name in one.ready():
+            groups.setdefault((id(one.walk.graph), name), []).append(one)
+    return groups
 
 
-def _pass(here: list[_Progress], stage: str, node: BaseNode, context: Context) -> None:
-    """Take runs through one stage together; when that fails, each alone, so that one poisoned run
+def _pass(here: list[Progress], step: Step, context: Context) -> None:
+    """Take runs through one node together; when that fails, each alone, so that one poisoned run
     does not cost the others."""
+    if isinstance(step.node, SlowNode):
+        for one in here:
+            _fetch(one, step, context)
+        return
     began, clock = bulk.moment(context.now), time.perf_counter()
     try:
-        outcomes = node.run([progress.walk for progress in here], context)
+        outcomes = step.node.run([one.walk for one in here], context, step.spec.id)
     except Exception as error:  # noqa: BLE001 - a node may be anybody's; its error is recorded with the run
         if len(here) > 1:
-            for progress in here:
-                _pass([progress], stage, node, context)
+            for one in here:
+                _pass([one], step, context)
             return
         told = str(error) if isinstance(error, TocsinError) else f"{type(error).__name__}: {error}"
-        logger.warning("stage.failed", stage=stage, error=told, run_id=here[0].walk.run_id,
-                       trace_id=here[0].walk.news.trace_id)  # fmt: skip
-        here[0].failed(stage, told[:2000], began, (time.perf_counter() - clock) * 1000)
+        here[0].failed(step, told, context.now, began, (time.perf_counter() - clock) * 1000)
         return
     took = (time.perf_counter() - clock) * 1000 / len(here)
     given, gave = _Encoder().text, _Encoder().text
-    for progress, outcome in zip(here, outcomes, strict=True):
-        progress.succeeded(stage, outcome, given(outcome.input), gave(outcome.output), began, took)
+    for one, outcome in zip(here, outcomes, strict=True):
+        one.left(step, outcome, given(outcome.input), gave(outcome.output), began, took)
+
+
+def _fetch(one: Progress, step: Step, context: Context) -> None:
+    """A slow node: what it brought is taken in; one that was not asked yet becomes an errand."""
+    brought = one.walk.brought.pop(step.spec.id, None)
+    if brought is None:
+        one.send_for(step)
+        return
+    began = bulk.moment(brought.began)
+    if brought.outcome is None:
+        one.failed(step, brought.error, context.now, began, brought.took_ms, permanent=brought.permanent)
+        return
+    given, gave = encode(brought.outcome.input).decode(), encode(brought.outcome.output).decode()
+    one.left(step, brought.outcome, given, gave, began, brought.took_ms)
 
 
 class _Encoder:
@@ -179,34 +197,81 @@ class _Encoder:
         return self._text
 
 
-def _write(
-    progress: dict[str, _Progress], token: str, now: datetime, room: Mapping[int, int]
-) -> list[Outgoing]:
+def _write(progress: list[Progress], token: str, now: datetime, room: Mapping[int, int]) -> Advanced:
     with bulk.transaction():
-        held = PipelineRun.objects.held(token, list(progress))
-        kept = [p for run_id, p in progress.items() if run_id in held]
-        bulk.update(PipelineRun, _ADVANCED, ("run_id", "lease"), [p.row(now, token) for p in kept])
-        bulk.insert(StageExecution, _STAGE_COLUMNS, [stage for p in kept for stage in p.stages])
-        return create_deliveries([item for p in kept for item in p.outgoing], now, token, room)
+        kept = _held(progress)
+        bulk.update(PipelineRun, _ADVANCED, ("run_id", "lease"), [one.row(now) for one in kept])
+        bulk.insert(StageExecution, _STAGE_COLUMNS, [stage for one in kept for stage in one.stages])
+        outgoing = create_deliveries([item for one in kept for item in one.outgoing], now, token, room)
+    return Advanced(outgoing, [Errand(one.walk, one.errand) for one in kept if one.goes_out])
+
+
+def _held(progress: list[Progress]) -> list[Progress]:
+    """Those whose lease was not lost."""
+    by_token: dict[str, list[Progress]] = {}
+    for one in progress:
+        by_token.setdefault(one.walk.token, []).append(one)
+    kept = []
+    for token, those in by_token.items():
+        held = PipelineRun.objects.held(token, [one.walk.run_id for one in those])
+        kept += [one for one in those if one.walk.run_id in held]
+    return kept
 
 
 def claim(token: str, now: datetime, limit: int) -> list[Walk]:
-    """Take runs that are due: retries, resumed ones, and those whose worker died."""
+    """Take runs that are due: retries, resumed ones, those that waited, and those whose worker died."""
     if not PipelineRun.objects.filter(due_at__lte=now).exists():
         return []
-    keys = PipelineRun.objects.claim(token, now, LEASE, limit)
+    return _walks(_in_turn().claim(token, now, LEASE, limit), token, now)
+
+
+def take(run_ids: Iterable[str], token: str, now: datetime) -> list[Walk]:
+    """Take these runs, but for those that are over or that somebody walks."""
+    return _walks(_in_turn().take(token, now, LEASE, run_ids), token, now)
+
+
+def _in_turn() -> Any:
+    """Runs that no earlier run of the same incident goes before."""
+    earlier = PipelineRun.objects.filter(
+        incident=OuterRef("incident"),
+        state__in=PipelineRun.UNDER_WAY,
+        due_at__isnull=False,
+        run_id__lt=OuterRef("run_id"),
+    )
+    return PipelineRun.objects.exclude(Exists(earlier))
+
+
+def _walks(keys: list[str], token: str, now: datetime) -> list[Walk]:
     runs = list(PipelineRun.objects.filter(pk__in=keys).prefetch_related("stages").order_by("run_id"))
-    news = recall(runs)
-    return [
-        Walk(run.run_id, news[run.run_id], run.stages_done, run.attempts, _outputs(run))
-        for run in runs
-        if run.run_id in news
-    ]
+    news, walks = recall(runs), []
+    for run in runs:
+        if run.run_id not in news:
+            continue
+        try:
+            walks.append(_taken_up(run, news[run.run_id], token))
+        except Exception as error:  # noqa: BLE001 - a node may be anybody's, and may not even be imported
+            _give_up(run, token, str(error), now)
+    return walks
 
 
-def _outputs(run: PipelineRun) -> dict[str, Any]:
-    """What the stages that succeeded gave."""
-    return {s.stage: s.output for s in run.stages.all() if s.state == StageExecution.SUCCEEDED}
+def _give_up(run: PipelineRun, token: str, error: str, now: datetime) -> None:
+    """A run whose definition cannot be walked any more, as when a plug-in was taken away."""
+    logger.error("run.cannot_go_on", run_id=run.run_id, trace_id=run.trace_id, error=error)
+    PipelineRun.objects.filter(pk=run.pk, lease=token).update(
+        state=PipelineRun.FAILED, due_at=None, lease="", last_error=error[:2_000], finished_at=now
+    )
+
+
+def _taken_up(run: PipelineRun, news: News, token: str) -> Walk:
+    """A run as it stands, by its stages: the last word on each node counts."""
+    walk = Walk(run.run_id, news, graph_of_version(run.version_id), token, run.attempts)
+    for stage in sorted(run.stages.all(), key=lambda stage: stage.pk):
+        walk.waiting.pop(stage.stage, None)
+        if stage.exit:
+            walk.leave(stage.stage, Done(stage.type, stage.exit, stage.output))
+        elif stage.state == StageExecution.WAITING:
+            walk.waiting[stage.stage] = stage.output
+    return walk
 
 
 def resume(*, run_id: str, now: datetime) -> None:

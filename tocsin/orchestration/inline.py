@@ -19,43 +19,56 @@ from tocsin.notify.models import Delivery
 from tocsin.notify.outcome import Outcome
 from tocsin.notify.sending import Parcel
 from tocsin.orchestration import story
+from tocsin.orchestration.errands import Errands
+from tocsin.orchestration.nodes import Walk
 from tocsin.orchestration.worker import Turn
 
 PAUSE_SECONDS: Final = 0.1
 
 
+Handle = Callable[[Turn, list[Outcome], list[Walk]], int]
+
+
+def _whole(turn: Turn, outcomes: list[Outcome], back: list[Walk]) -> int:
+    return turn.news(outcomes, back) + turn.sweep()
+
+
 async def work(
-    worker: Worker, checks: CheckSet, clock: Callable[[], datetime], seconds: float = float("inf")
+    worker: Worker,
+    checks: CheckSet,
+    clock: Callable[[], datetime],
+    seconds: float = float("inf"),
+    handle: Handle = _whole,
 ) -> None:
     """Take turns until nothing is due and all is sent. After ``seconds`` nothing more is begun, and
-    what was taken up and not begun is given back."""
+    what was taken up and not begun is given back. ``handle`` is what a turn does."""
     until = time.monotonic() + seconds
     outcomes: list[Outcome] = []
     http = Client()
-    lanes = Lanes(http, outcomes.append)
+    back: list[Walk] = []
+    lanes, errands = Lanes(http, outcomes.append), Errands(http, back.append)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="database") as database:
         on_database = asyncio.get_running_loop().run_in_executor
         handled, late = 1, False
-        while (handled or outcomes) and not late:
+        while (handled or outcomes or back) and not late:
             turn = Turn(worker, lanes, checks, clock())
             written, outcomes[:] = list(outcomes), []
-            handled = await on_database(database, _whole, turn, written)
+            returned, back[:] = list(back), []
+            handled = await on_database(database, handle, turn, written, returned)
             for channel_id, parcels in turn.parcels.items():
                 lanes.put(channel_id, parcels)
-            late = await _all_sent(lanes, until)
+            errands.begin(turn.errands)
+            late = await _all_done(lanes, errands, until)
+        errands.drop()
         unsent = lanes.drop()
-        await _all_sent(lanes, float("inf"))  # what is under way ends by its own timeout
+        await _all_done(lanes, errands, float("inf"))  # what is under way ends by its own timeout
         await on_database(database, _end, outcomes, unsent, clock())
     http.close()
 
 
-def _whole(turn: Turn, outcomes: list[Outcome]) -> int:
-    return turn.news(outcomes) + turn.sweep()
-
-
-async def _all_sent(lanes: Lanes, until: float) -> bool:
-    """Wait until all lanes rest; say whether it got too late for that."""
-    while lanes.busy:
+async def _all_done(lanes: Lanes, errands: Errands, until: float) -> bool:
+    """Wait until all lanes rest and all errands are over; say whether it got too late for that."""
+    while lanes.busy or errands.busy:
         if time.monotonic() > until:
             return True
         await asyncio.sleep(0.002)
@@ -69,8 +82,8 @@ def _end(outcomes: list[Outcome], unsent: list[Parcel], now: datetime) -> None:
 
 
 def carry(trace_id: str, checks: CheckSet, seconds: float) -> bool:
-    """Work until all that came in under a trace is decided, its runs are done and its messages were
-    tried; say whether it came to that within ``seconds``.
+    """Work until all that came in under a trace is decided, its runs are done, or wait for a time or a
+    person, and its messages were tried; say whether it came to that within ``seconds``.
 
     A worker beside this process may take the work first: then wait for it.
     """
@@ -88,6 +101,6 @@ def _settled(trace_id: str) -> bool:
     told = story.tell(trace_id)
     return (
         all(entry.decision for entry in told.entries)
-        and all(run.due_at is None for run in told.runs)
+        and all(run.due_at is None or run.waiting for run in told.runs)
         and all(delivery.state != Delivery.PENDING for delivery in told.deliveries)
     )

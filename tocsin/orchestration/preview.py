@@ -1,27 +1,26 @@
 """What a payload would do, without doing it: the real steps, in a transaction that is undone."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from django.db import transaction
 from django.db.models import Max
 
-from tocsin.alerts.correlate.step import correlate, pending
 from tocsin.alerts.events import AlertEvent
 from tocsin.alerts.intake.journal import Journal, Post
 from tocsin.alerts.models import AlertHistory, Incident
 from tocsin.alerts.news import News
 from tocsin.checkers.services import CheckSet
-from tocsin.core.errors import TocsinError, Unavailable
+from tocsin.core.errors import TocsinError
 from tocsin.core.labels import fingerprint
-from tocsin.orchestration.engine import STAGES
-from tocsin.orchestration.nodes import Context, Walk, nodes
-
-ENTRIES_AT_A_TIME, MOST_ENTRIES = 500, 5_000
-NOTHING_NEW: Final = "nothing new: the alert is known to be so"
+from tocsin.orchestration import services, taking
+from tocsin.orchestration.definition import FAIL, FAILED, NEXT
+from tocsin.orchestration.definitions import Choice
+from tocsin.orchestration.nodes import Context, Done, Outcome, Walk
+from tocsin.orchestration.recall import recall
 
 
 class PreviewedAlert(msgspec.Struct):
@@ -37,14 +36,17 @@ class PreviewedAlert(msgspec.Struct):
     annotations: dict[str, str]
     fingerprint: str
     change: str = ""
-    decision: str = NOTHING_NEW
+    decision: str = taking.NOTHING_NEW
 
 
 class PreviewedStage(msgspec.Struct):
-    """What a stage would give, or why it would fail."""
+    """What a stage would be given and would give, the way it would be left by, or why it would fail."""
 
     stage: str
+    type: str
+    input: dict[str, Any]
     output: dict[str, Any]
+    exit: str = NEXT
     error: str = ""
 
 
@@ -66,17 +68,30 @@ class Preview(msgspec.Struct):
     runs: list[PreviewedRun]
 
 
-def preview(post: Post, checks: CheckSet, now: datetime) -> Preview:
-    """What would come of a post. Raises Unavailable while too much else waits to be decided."""
+def preview(post: Post, checks: CheckSet, now: datetime, definition: str = "") -> Preview:
+    """What would come of a post, by the definition of that name or those that match. Raises Unknown, and
+    Unavailable while too much else waits to be decided."""
+    choice = _choice(definition)
     with _undone():
         newest = Incident.objects.aggregate(pk=Max("pk"))["pk"] or 0
-        Journal().commit([post])
-        news = [item for item in _correlate(post.trace_id, now) if item.trace_id == post.trace_id]
+        news = taking.decide(post, Journal(), now).news
         decided = {row.fingerprint: row for row in AlertHistory.objects.filter(trace_id=post.trace_id)}
     return Preview(
         [_alert(event, decided) for event in post.events],
-        [_run(item, Context(now, checks), item.incident_id > newest) for item in news],
+        [_run(item, choice, Context(now, checks), item.incident_id > newest) for item in news],
     )
+
+
+def preview_of_incident(
+    incident_id: int, checks: CheckSet, now: datetime, definition: str = ""
+) -> PreviewedRun:
+    """What a run about an incident as it stands would do. Raises Unknown."""
+    run = services.about(incident_id=incident_id, now=now)
+    return _run(recall([run])[run.run_id], _choice(definition), Context(now, checks), False)
+
+
+def _choice(definition: str) -> Choice:
+    return Choice.only(definition) if definition else Choice.load()
 
 
 @contextmanager
@@ -85,16 +100,6 @@ def _undone() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
-
-
-def _correlate(trace_id: str, now: datetime) -> list[News]:
-    """Decide over all that waits, up to and with this trace, in order."""
-    news: list[News] = []
-    for _ in range(0, MOST_ENTRIES, ENTRIES_AT_A_TIME):
-        if not AlertHistory.objects.filter(trace_id=trace_id, decision=AlertHistory.PENDING).exists():
-            return news
-        news += correlate(pending(ENTRIES_AT_A_TIME), now)
-    raise Unavailable("too many alerts wait for correlation: try again when the worker has caught up")
 
 
 def _alert(event: AlertEvent, decided: dict[str, AlertHistory]) -> PreviewedAlert:
@@ -115,22 +120,27 @@ def _alert(event: AlertEvent, decided: dict[str, AlertHistory]) -> PreviewedAler
     return alert
 
 
-def _run(news: News, context: Context, new_incident: bool) -> PreviewedRun:
-    walk = Walk("", news)
-    stages = list(_stages(walk, context))
-    sent = walk.outputs.get("NOTIFY", {}).get("deliveries", [])
-    channels = [delivery["channel"] for delivery in sent]
+def _run(news: News, choice: Choice, context: Context, new_incident: bool) -> PreviewedRun:
+    walk = Walk("", news, choice.of(news)[1])
+    stages = list(rehearsal(walk, context))
+    sent = (done.output.get("deliveries", []) for done in walk.done.values() if done.type == "notify")
+    channels = [delivery["channel"] for some in sent for delivery in some]
     return PreviewedRun(news.reason, news.title, news.status, new_incident, stages, channels)
 
 
-def _stages(walk: Walk, context: Context) -> Iterable[PreviewedStage]:
-    """Each stage in turn, up to one that fails. Nodes have no effect outside: what they would send
-    is left where it is."""
-    for stage, node, _ in STAGES:
-        try:
-            output = nodes.get(node)().run([walk], context)[0].output
-        except TocsinError as error:
-            yield PreviewedStage(stage, {}, str(error))
-            return
-        walk.outputs[stage] = output
-        yield PreviewedStage(stage, output)
+def rehearsal(walk: Walk, context: Context) -> Iterator[PreviewedStage]:
+    """Each node in turn, as it would go; slow ones are not asked, nobody is waited for, and what would be
+    sent is left where it is."""
+    while ready := walk.graph.ready({name: done.exit for name, done in walk.done.items()}):
+        for name in ready:
+            step = walk.graph.steps[name]
+            try:
+                outcome = step.node.rehearse(walk, context, name)
+            except TocsinError as error:
+                yield PreviewedStage(name, step.spec.type, {}, {}, FAILED, str(error))
+                if step.spec.on_failure == FAIL:
+                    return
+                outcome = Outcome({}, {"error": str(error)}, exit=FAILED)
+            else:
+                yield PreviewedStage(name, step.spec.type, outcome.input, outcome.output, outcome.exit)
+            walk.leave(name, Done(step.spec.type, outcome.exit, outcome.output))

@@ -4,7 +4,7 @@ Pure reading, each question an index look-up, each list bounded to its newest ro
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -15,7 +15,7 @@ from tocsin.alerts import models as alerts
 from tocsin.core.errors import Rejected
 from tocsin.db import bulk
 from tocsin.notify import models as notify
-from tocsin.orchestration.models import PipelineRun, StageExecution
+from tocsin.orchestration.models import PipelineRun, PipelineVersion, StageExecution
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -46,25 +46,48 @@ class Entry(msgspec.Struct):
     reason: str
     incident_id: int | None
 
+    @property
+    def is_action(self) -> bool:
+        """Whether a person did it; else ``actor`` is the source that told of it, if it has a name."""
+        return self.decision == alerts.AlertHistory.ACTION
+
 
 class Stage(msgspec.Struct):
-    """One try of one stage. ``note`` is what it found, in a few words."""
+    """One try of one node: what went in, what came out, and the way it was left by. ``note`` is what it
+    found, in a few words."""
 
+    id: int
     stage: str
+    type: str
+    exit: str
     state: str
     attempt: int
     started_at: datetime
     duration_ms: float
     error: str
     note: str
+    input: dict[str, Any]
+    output: dict[str, Any]
+
+
+class Waiting(msgspec.Struct):
+    """A node that a run waits at: for a time, or where it asks something for a person."""
+
+    node: str
+    type: str
+    until: str
+    question: str
 
 
 class Run(msgspec.Struct):
-    """One walk through the pipeline; ``due_at`` is when somebody looks at it next."""
+    """One walk through a pipeline; ``due_at`` is when somebody looks at it next, ``definition`` is empty
+    where it walks the built-in stages or its definition is removed."""
 
     run_id: str
     trace_id: str
     incident_id: int | None
+    definition: str
+    version: int | None
     reason: str
     state: str
     attempts: int
@@ -73,6 +96,7 @@ class Run(msgspec.Struct):
     finished_at: datetime | None
     due_at: datetime | None
     changes: list[int]
+    waiting: list[Waiting]
     stages: list[Stage]
 
 
@@ -109,6 +133,7 @@ class Incident(msgspec.Struct):
     opened_at: datetime
     acknowledged_at: datetime | None
     acknowledged_by: str
+    assigned_to: str
     resolved_at: datetime | None
     closed_at: datetime | None
 
@@ -123,6 +148,25 @@ class Story(msgspec.Struct):
     runs: list[Run]
     deliveries: list[Delivery]
     cut: list[str]
+
+    def moments(self) -> Iterator[tuple[datetime, Entry | Run | Delivery]]:
+        """When each of it happened.
+
+        A run bears the time at which its worker's turn began, which may be before the alert came in that
+        the turn still took up: what follows from something is told after it.
+        """
+        came_in = {entry.id: entry.received_at for entry in self.entries}
+        began: dict[str, datetime] = {}
+        for entry in self.entries:
+            yield entry.received_at, entry
+        for run in self.runs:
+            began[run.run_id] = max(
+                [run.created_at, *(came_in[key] for key in run.changes if key in came_in)]
+            )
+            yield began[run.run_id], run
+        for sent in self.deliveries:
+            at = sent.sent_at or sent.created_at
+            yield max(at, began.get(sent.run_id, at)), sent
 
 
 class _Found(msgspec.Struct):
@@ -162,11 +206,37 @@ def runs(*, limit: int, state: str | None = None) -> list[Run]:
     rows = PipelineRun.objects.order_by("-pk")
     if state is not None:
         rows = rows.filter(state=state)
-    if state not in (None, PipelineRun.NOTIFIED, PipelineRun.FAILED):  # unfinished ones are few, and indexed
+    if state not in (None, *PipelineRun.OVER):  # unfinished ones are few, and indexed
         rows = rows.filter(due_at__isnull=False)
-    found = list(rows[:limit])
+    return told_runs(list(rows[:limit]))
+
+
+def told_runs(found: Sequence[PipelineRun]) -> list[Run]:
+    """Runs with their stages."""
     stages = _stages(run.pk for run in found)
-    return [_as(Run, run, stages=stages.get(run.pk, [])) for run in found]
+    versions = PipelineVersion.objects.select_related("definition").in_bulk(
+        {run.version_id for run in found if run.version_id is not None}
+    )
+    return [_told(run, versions.get(run.version_id), stages.get(run.pk, [])) for run in found]
+
+
+def _told(run: PipelineRun, version: PipelineVersion | None, stages: list[Stage]) -> Run:
+    return plain(
+        Run,
+        run,
+        definition=version.definition.name if version else "",
+        version=version.number if version else None,
+        waiting=[] if run.due_at is None else list(_waiting(stages)),
+        stages=stages,
+    )
+
+
+def _waiting(stages: Iterable[Stage]) -> Iterator[Waiting]:
+    """Of each node the last word counts; one that was answered waits for a worker alone."""
+    for last in {stage.stage: stage for stage in stages}.values():
+        said = last.output
+        if last.state == StageExecution.WAITING and "approved" not in said:
+            yield Waiting(last.stage, last.type, said.get("until", ""), said.get("question", ""))
 
 
 def _incident(name: str) -> _Found | None:
@@ -181,7 +251,10 @@ def _incident(name: str) -> _Found | None:
 
 def _trace(name: str) -> _Found | None:
     entries = _newest(alerts.AlertHistory.objects.filter(trace_id=name))
-    return _with_runs(entries) if entries else None
+    runs = _newest(PipelineRun.objects.filter(trace_id=name))
+    if not entries:
+        return _of_runs(runs) if runs else None
+    return _with_runs(entries, runs)
 
 
 def _run(name: str) -> _Found | None:
@@ -224,9 +297,9 @@ def _deliveries() -> QuerySet[notify.Delivery]:
     return notify.Delivery.objects.select_related("channel").defer("message")
 
 
-def _with_runs(entries: list[alerts.AlertHistory]) -> _Found:
-    """These entries with the runs that tell of them. Changes that came together share a run, which
-    carries the trace of the first of them: hence the look at the incident's runs, too."""
+def _with_runs(entries: list[alerts.AlertHistory], besides: Iterable[PipelineRun] = ()) -> _Found:
+    """These entries with the runs that tell of them, and those ``besides``. Changes that came together share
+    a run, which carries the trace of the first of them: hence the look at the incident's runs, too."""
     traces = {entry.trace_id for entry in entries}
     incidents = {entry.incident_id for entry in entries if entry.incident_id is not None}
     near = [
@@ -234,7 +307,7 @@ def _with_runs(entries: list[alerts.AlertHistory]) -> _Found:
         *_newest(PipelineRun.objects.filter(incident_id__in=incidents)),
     ]
     told = {entry.pk for entry in entries}
-    runs = {run.pk: run for run in near if told.intersection(run.changes)}
+    runs = {run.pk: run for run in [*besides, *(r for r in near if told.intersection(r.changes))]}
     return _Found(entries, [runs[key] for key in sorted(runs)], _sent_by(runs))
 
 
@@ -254,22 +327,21 @@ def _story(about: str, name: str, found: _Found) -> Story:
     keys |= {run.incident_id for run in found.runs} | {sent.incident_id for sent in found.deliveries}
     incidents = alerts.Incident.objects.filter(pk__in=[key for key in keys if key is not None])
     names = _names(found.entries)
-    stages = _stages(run.pk for run in found.runs)
     return Story(
         about=about,
         id=name,
-        incidents=[_as(Incident, row) for row in incidents.order_by("pk")],
-        entries=[_as(Entry, row, name=names.get(row.alert_id, "")) for row in found.entries],
-        runs=[_as(Run, row, stages=stages.get(row.pk, [])) for row in found.runs],
+        incidents=[plain(Incident, row) for row in incidents.order_by("pk")],
+        entries=[plain(Entry, row, name=names.get(row.alert_id, "")) for row in found.entries],
+        runs=told_runs(found.runs),
         deliveries=[
-            _as(Delivery, row, channel=row.channel.name, driver=row.channel.driver)
+            plain(Delivery, row, channel=row.channel.name, driver=row.channel.driver)
             for row in found.deliveries
         ],
         cut=cut,
     )
 
 
-def _as(kind: type[S], row: Model, **told: Any) -> S:
+def plain(kind: type[S], row: Model, **told: Any) -> S:
     """A row as plain values: its columns by name, and what is ``told`` besides."""
     columns = (name for name in kind.__struct_fields__ if name not in told)
     return kind(**{name: getattr(row, name) for name in columns}, **told)
@@ -282,21 +354,67 @@ def _names(entries: Iterable[alerts.AlertHistory]) -> dict[int | None, str]:
 
 def _stages(run_ids: Iterable[str]) -> dict[str, list[Stage]]:
     found: dict[str, list[Stage]] = {}
-    rows = StageExecution.objects.filter(run_id__in=list(run_ids)).defer("input").order_by("pk")
-    for row in rows:
-        found.setdefault(row.run_id, []).append(_as(Stage, row, note=note(row.stage, row.output)))
+    for row in StageExecution.objects.filter(run_id__in=list(run_ids)).order_by("pk"):
+        found.setdefault(row.run_id, []).append(plain(Stage, row, note=note(row.type, row.output)))
     return found
 
 
-def note(stage: str, output: dict[str, Any]) -> str:
+def note(type: str, output: dict[str, Any]) -> str:
     """What a stage gave, in a few words."""
     if output.get("reason"):
         return str(output["reason"])
-    if stage == "CHECK":
-        return str(output.get("status", ""))
-    if stage == "ANALYZE":
-        return ", ".join(found["title"] for found in output.get("recommendations", [])[:3])
-    if stage == "NOTIFY":
-        return ", ".join(sent["channel"] for sent in output.get("deliveries", [])[:10])
+    tell = _NOTES.get(type)
+    return tell(output) if tell else ""
+
+
+def _ingested(output: dict[str, Any]) -> str:
     changed = len(output.get("alerts", []))
     return f"{changed} alert{'' if changed == 1 else 's'}" if changed else ""
+
+
+def _status(output: dict[str, Any]) -> str:
+    return str(output.get("status", ""))
+
+
+def _found(output: dict[str, Any]) -> str:
+    return ", ".join(found["title"] for found in output.get("recommendations", [])[:3])
+
+
+def _told_to(output: dict[str, Any]) -> str:
+    return ", ".join(sent["channel"] for sent in output.get("deliveries", [])[:10])
+
+
+def _answer(output: dict[str, Any]) -> str:
+    if "approved" not in output:
+        return f"asks: {output.get('question', '')}"
+    return f"{output.get('by', '')} said {'yes' if output['approved'] else 'no'}"
+
+
+def _until(output: dict[str, Any]) -> str:
+    return f"until {output['until'][:19].replace('T', ' ')} UTC" if output.get("until") else ""
+
+
+def _holds(output: dict[str, Any]) -> str:
+    return "it holds" if output.get("result") else "it does not hold"
+
+
+def _answered(output: dict[str, Any]) -> str:
+    return f"HTTP {output['status']}" if output.get("status") else ""
+
+
+def _added(output: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in output.get("labels", {}).items())
+
+
+_NOTES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "ingest": _ingested,
+    "context": _status,
+    "check": _status,
+    "intelligence": _found,
+    "notify": _told_to,
+    "approval": _answer,
+    "wait": _until,
+    "condition": _holds,
+    "http": _answered,
+    "enrich": _added,
+}

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponsePermanentRedirect
+from django.middleware.common import CommonMiddleware
 
 POLICY = "; ".join(
     (
@@ -19,7 +20,16 @@ POLICY = "; ".join(
     )
 )
 
+PROBES = frozenset({"/health", "/ready", "/api/healthz", "/api/readyz", "/metrics", "/-/healthy", "/-/ready"})
+
 Respond = Callable[[HttpRequest], Any]
+
+
+class CommonExceptForProbes(CommonMiddleware):
+    """Checks the host name people came by; probes and scrapers come by address, and get no links."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        return None if request.path_info in PROBES else super().process_request(request)
 
 
 def content_security_policy(get_response: Respond) -> Respond:

@@ -1,3 +1,97 @@
-from django.urls import URLPattern
+from django.contrib import admin
+from django.contrib.auth.views import LogoutView
+from django.templatetags.static import static
+from django.urls import path
+from django.views.generic import RedirectView
 
-urlpatterns: list[URLPattern] = []
+from tocsin.web.live import live
+from tocsin.web.views import (
+    channels,
+    events,
+    fleet,
+    heartbeats,
+    incidents,
+    monitors,
+    payloads,
+    pipelines,
+    runs,
+    sign_in,
+    silences,
+    sources,
+)
+
+admin.site.site_header = admin.site.site_title = "Tocsin"
+admin.site.index_title = "Records"
+
+urlpatterns = [
+    path("", incidents.incidents, name="incidents"),
+    path("live/", live, name="live"),
+    path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
+    path("sign-in/<str:token>/", sign_in.sign_in_by_link, name="sign-in-link"),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("incidents/<int:incident_id>/", incidents.incident, name="incident"),
+    path("incidents/<int:incident_id>/acknowledge/", incidents.acknowledge, name="incident-acknowledge"),
+    path("incidents/<int:incident_id>/resolve/", incidents.resolve, name="incident-resolve"),
+    path("silences/", silences.silences, name="silences"),
+    path("silences/add/", silences.add, name="silence-add"),
+    path("silences/<uuid:silence_id>/edit/", silences.edit, name="silence-edit"),
+    path("silences/<uuid:silence_id>/end/", silences.end, name="silence-end"),
+    path("sources/", sources.sources, name="sources"),
+    path("sources/add/", sources.add, name="source-add"),
+    path("sources/try/", payloads.try_payload, name="source-try"),
+    path("sources/parked/", payloads.parked, name="parked"),
+    path("sources/parked/<int:parked_id>/", payloads.parked_one, name="parked-one"),
+    path("sources/parked/<int:parked_id>/replay/", payloads.replay, name="parked-replay"),
+    path("sources/parked/<int:parked_id>/forget/", payloads.forget, name="parked-forget"),
+    path("sources/<int:source_id>/", sources.source, name="source"),
+    path("sources/<int:source_id>/revoke/", sources.revoke, name="source-revoke"),
+    path("monitors/", monitors.monitors, name="monitors"),
+    path("monitors/add/", monitors.kinds, name="monitor-kinds"),
+    path("monitors/add/<str:checker>/", monitors.add, name="monitor-add"),
+    path("monitors/<str:monitor>/", monitors.one, name="monitor"),
+    path("monitors/<str:monitor>/edit/", monitors.edit, name="monitor-edit"),
+    path("monitors/<str:monitor>/run/", monitors.run, name="monitor-run"),
+    path("monitors/<str:monitor>/enable/", monitors.enable, name="monitor-enable"),
+    path("monitors/<str:monitor>/remove/", monitors.remove, name="monitor-remove"),
+    path("heartbeats/", heartbeats.heartbeats, name="heartbeats"),
+    path("heartbeats/add/", heartbeats.add, name="heartbeat-add"),
+    path("heartbeats/<int:heartbeat_id>/", heartbeats.heartbeat, name="heartbeat"),
+    path("heartbeats/<int:heartbeat_id>/edit/", heartbeats.edit, name="heartbeat-edit"),
+    path("heartbeats/<int:heartbeat_id>/pause/", heartbeats.pause, name="heartbeat-pause"),
+    path("heartbeats/<int:heartbeat_id>/resume/", heartbeats.resume, name="heartbeat-resume"),
+    path("heartbeats/<int:heartbeat_id>/remove/", heartbeats.remove, name="heartbeat-remove"),
+    path("events/", events.events, name="events"),
+    path("fleet/", fleet.fleet, name="fleet"),
+    path("fleet/add/", fleet.add, name="fleet-add"),
+    path("fleet/<int:instance_id>/", fleet.instance, name="instance"),
+    path("fleet/<int:instance_id>/revoke/", fleet.revoke, name="instance-revoke"),
+    path("fleet/<int:instance_id>/remove/", fleet.remove, name="instance-remove"),
+    path("pipelines/", pipelines.pipelines, name="pipelines"),
+    path("pipelines/add/", pipelines.add, name="pipeline-add"),
+    path("pipelines/<int:definition_id>/", pipelines.pipeline, name="pipeline"),
+    path("pipelines/<int:definition_id>/edit/", pipelines.edit, name="pipeline-edit"),
+    path("pipelines/<int:definition_id>/enable/", pipelines.enable, name="pipeline-enable"),
+    path("pipelines/<int:definition_id>/remove/", pipelines.remove, name="pipeline-remove"),
+    path(
+        "pipelines/<int:definition_id>/versions/<str:version>/",
+        pipelines.version,
+        name="pipeline-version",
+    ),
+    path(
+        "pipelines/<int:definition_id>/versions/<str:version>/restore/",
+        pipelines.restore,
+        name="pipeline-restore",
+    ),
+    path("runs/<str:run>/", runs.run, name="run"),
+    path("runs/<str:run>/answer/", runs.answer, name="run-answer"),
+    path("channels/", channels.channels, name="channels"),
+    path("channels/add/<str:driver>/", channels.add, name="channel-add"),
+    path("channels/<int:channel_id>/remove/", channels.remove, name="channel-remove"),
+    path("channels/<int:channel_id>/enable/", channels.enable, name="channel-enable"),
+    path("channels/<int:channel_id>/test/", channels.send_test, name="channel-test"),
+    path("deliveries/dead/", channels.dead_letters, name="dead-letters"),
+    path("deliveries/dead/send/", channels.send_again, name="dead-letters-send"),
+    path("favicon.ico", RedirectView.as_view(url=static("tocsin/favicon.svg"))),
+    # One way to sign in, and one limit on tries: the admin's own form would be a second.
+    path("admin/login/", RedirectView.as_view(pattern_name="sign-in", query_string=True)),
+]

@@ -28,6 +28,9 @@ class Live(msgspec.Struct):
     resolved_at: datetime | None = None
     close_at: datetime | None = None
     changed: bool = False
+    taken_on: tuple[datetime | None, str] | None = None  # when and by whom, where that changes
+    told: bool = False  # whether people know that it is open
+    storm: bool = False  # it takes what is above a source's budget
 
     @classmethod
     def opened(cls, group: Group, change: ChangedAlert, trace_id: str, now: datetime) -> "Live":
@@ -45,16 +48,42 @@ class Live(msgspec.Struct):
             opened_at=min(change.started_at, now),
         )
 
-    def apply(self, change: ChangedAlert, now: datetime, close_after: timedelta) -> str:
+    def apply(self, change: ChangedAlert, source: str, now: datetime, close_after: timedelta) -> str:
         """Take one change in; return the decision in words, with ``{id}`` for the incident's number."""
         self.changed = True
-        if RANK[change.severity] > RANK[self.severity]:
+        worse = RANK[change.severity] > RANK[self.severity]
+        if worse:
             self.severity = change.severity
         if change.kind in transition.OPENING:
-            return self._fired()
+            return self._folded() if self.storm else self._fired()
         if change.kind in transition.ENDING:
             return self._ended(change, now, close_after)
-        return f"severity is now {change.severity}, in incident #{{id}}"
+        if change.kind == transition.ACKNOWLEDGED:
+            return self._acknowledged(source, now)
+        if change.kind == transition.UNSILENCED:
+            return self._unsilenced()
+        return self._moved(change.severity, worse)
+
+    def _moved(self, severity: str, worse: bool) -> str:
+        """Of an alert that people had resolved they hear again when it grows worse."""
+        if not self.total:
+            self._fired()
+            return "opened incident #{id}: it is worse now than the one before, which people had resolved"
+        if worse and self.status == Incident.RESOLVED:
+            self._reopen()
+            return f"reopened incident #{{id}}, resolved shortly before: it is {severity} now"
+        return f"severity is now {severity}, in incident #{{id}}"
+
+    def _acknowledged(self, source: str, now: datetime) -> str:
+        if self.status != Incident.OPEN:
+            return f"acknowledged at its source; incident #{{id}} is {self.status} already"
+        self.status, self.taken_on = Incident.ACKNOWLEDGED, (now, source)
+        return "acknowledged at its source, and so is incident #{id}"
+
+    def _unsilenced(self) -> str:
+        if self.status == Incident.RESOLVED:
+            return "its silence is over; incident #{id} was resolved before, so no message"
+        return "its silence is over, and it still fires, in incident #{id}"
 
     def _fired(self) -> str:
         self.firing += 1
@@ -62,9 +91,22 @@ class Live(msgspec.Struct):
         if self.total == 1:
             return "opened incident #{id}: no live one has {group}"
         if self.status == Incident.RESOLVED:
-            self.status, self.resolved_at, self.close_at = Incident.OPEN, None, None
+            self._reopen()
             return "reopened incident #{id}, resolved shortly before, for {group}"
         return "joined incident #{id}, which has the same {group}"
+
+    def _reopen(self) -> None:
+        self.status, self.resolved_at, self.close_at = Incident.OPEN, None, None
+        self.taken_on = None, ""  # who took it on then has not done so now
+
+    def _folded(self) -> str:
+        self._fired()
+        return "folded into storm incident #{id}: its source has opened as many others as its budget allows"
+
+    def quiet_about(self, change: ChangedAlert, before: str, severity: str) -> bool:
+        """Whether a storm, of which people know, makes this not worth telling."""
+        same = self.status == before and self.severity == severity
+        return self.storm and self.told and same and change.kind not in transition.ENDING
 
     def _ended(self, change: ChangedAlert, now: datetime, close_after: timedelta) -> str:
         self.firing = max(0, self.firing - 1)
@@ -74,7 +116,7 @@ class Live(msgspec.Struct):
         if self.status == Incident.RESOLVED:
             return f"{how}; incident #{{id}} was resolved before"
         self.status = Incident.RESOLVED
-        self.resolved_at = change.ended_at or now
+        self.resolved_at = max(self.opened_at, change.ended_at or now)
         self.close_at = now + close_after
         return f"{how}; the last firing alert of incident #{{id}}, which is resolved"
 
@@ -103,6 +145,7 @@ class Bulletin:
         over = change.kind in transition.ENDING or incident.status == Incident.RESOLVED
         if over and incident.status == before:
             return
+        incident.told = incident.status != Incident.RESOLVED
         part = self._open.get(id(incident))
         if part is None or part.status != incident.status:
             part = self._open[id(incident)] = _Part(incident, incident.status, trace_id)

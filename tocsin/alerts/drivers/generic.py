@@ -49,6 +49,7 @@ _ON: Final = {
     "critical",
     "warning",
 }
+_TAKEN_ON: Final = {"acknowledged", "acknowledge", "acked", "ack"}
 _MILLISECONDS: Final = 10**11  # larger numbers of seconds lie in the year 5138: they are milliseconds
 _EPOCH: Final = re.compile(r"[0-9]{9,13}(\.[0-9]+)?")  # digits in quotes; shorter ones are dates
 
@@ -157,6 +158,8 @@ def _status(item: Mapping[str, Any]) -> Status:
         word = value.strip().lower() if isinstance(value, str) else ""
         if word in _OVER:
             return "resolved"
+        if word in _TAKEN_ON:
+            return "acknowledged"
         if word in _ON:
             return "firing"
     return "firing"

@@ -1,7 +1,7 @@
 """Group commit: posts that wait while one transaction runs share the next one.
 
-A thread of its own writes; each poster is answered after the commit that holds its alerts. What
-may wait is bounded; beyond that a post is refused at once, and its sender told to come back.
+A thread of its own writes; each poster is answered once the commit that holds its alerts is on
+disk. What may wait is bounded; beyond that a post is refused at once, and its sender told to come back.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ from tocsin.alerts.intake import metrics
 from tocsin.alerts.intake.journal import Journal, Post
 from tocsin.core import log
 from tocsin.core.errors import Rejected, Unavailable
+from tocsin.db import bulk
+from tocsin.db.walsync import WalSync, relax
 
 logger = log.get(__name__)
 
@@ -23,6 +25,7 @@ FLUSH_SECONDS = 1.0
 TRIES = 3
 _POISON = (DataError, IntegrityError, UnicodeError)
 Waiting = tuple[Post, "asyncio.Future[None]"]
+Written = tuple[list[Waiting], bool]  # the posts of a commit, and whether it left work for correlation
 
 
 class Committer:
@@ -38,11 +41,14 @@ class Committer:
         self._stopping = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="committer")
+        self._sync: WalSync[Written] | None = WalSync(self._synced) if bulk.is_sqlite() else None
 
     def start(self) -> None:
         """Begin to write; call it on the event loop that will submit."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
+        if self._sync:
+            self._sync.start()
 
     def stop(self) -> None:
         """Write what waits, then end."""
@@ -50,6 +56,8 @@ class Committer:
             self._stopping = True
             self._wake.notify()
         self._thread.join()
+        if self._sync:
+            self._sync.stop()
 
     @property
     def depth(self) -> int:
@@ -123,9 +131,19 @@ class Committer:
             self._refuse(group, error, Unavailable("the database cannot be written; try again shortly", 2))
             return
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - began)
-        if changes:
+        if self._sync and (changes or not self._sync.idle):  # what a repeat repeats may not be on disk yet
+            self._sync.put((group, bool(changes)))
+        else:
+            self._synced([(group, bool(changes))], None)
+
+    def _synced(self, commits: list[Written], error: OSError | None) -> None:
+        posts = [waiting for group, _ in commits for waiting in group]
+        if error is not None:
+            self._refuse(posts, error, Unavailable("the disk cannot be written; try again shortly", 2))
+            return
+        if any(changed for _, changed in commits):
             self._on_change()
-        self._answer(group, None)
+        self._answer(posts, None)
 
     def _refuse(self, group: list[Waiting], cause: Exception, told: Exception) -> None:
         logger.error(
@@ -150,6 +168,7 @@ class Committer:
 def _commit_with_retries(journal: Journal, posts: list[Post]) -> int:
     for attempt in range(TRIES):
         try:
+            relax()
             return journal.commit(posts)
         except DatabaseError:
             # Deadlocks, two writers of one new fingerprint, a restarted server: read again, write again.

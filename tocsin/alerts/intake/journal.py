@@ -20,10 +20,19 @@ from tocsin.db import bulk
 
 HASTE = timedelta(seconds=15)
 NO_OPEN_ALERT = "it ends an alert that was not open"
+NOT_FIRING = "it acknowledges an alert that does not fire"
 LATE = "it speaks of an episode that had already ended"
 
 _STATE_COLUMNS = (
-    "fingerprint, status, severity, started_at, ended_at, expires_at, timed_out, episode, annotations"
+    "fingerprint",
+    "status",
+    "severity",
+    "started_at",
+    "ended_at",
+    "expires_at",
+    "timed_out",
+    "episode",
+    "annotations",
 )
 _ALERT_COLUMNS = (
     "fingerprint", "name", "status", "severity", "source", "labels", "annotations", "generator_url",
@@ -47,6 +56,7 @@ class Post(msgspec.Struct, gc=False):
     source: str
     trace_id: str
     received_at: datetime
+    sender: str = ""  # the source whose token came with it
 
 
 class _Plan:
@@ -73,6 +83,8 @@ class _Plan:
             return
         annotations = encode(event.annotations).decode()
         after, change = transition.apply(state, event, annotations, post.received_at)
+        if change == transition.ACKNOWLEDGED:
+            self._note(post, fingerprint, change, after)
         if after is state:
             return
         self.states[fingerprint] = after
@@ -111,7 +123,9 @@ class _Plan:
             if ended is None or ends_at > ended:
                 self.ended[fingerprint] = ends_at
                 self._ignore(post, fingerprint, transition.RESOLVED, event, ends_at, NO_OPEN_ALERT)
-        elif ended is not None and event.starts_at is not None and event.starts_at < ended:
+        elif event.status == "acknowledged":
+            self._ignore(post, fingerprint, transition.ACKNOWLEDGED, event, post.received_at, NOT_FIRING)
+        elif ended and not event.reopens and event.starts_at is not None and event.starts_at < ended:
             self._ignore(post, fingerprint, transition.FIRED, event, event.starts_at, LATE)
         else:
             after = transition.opened(event, encode(event.annotations).decode(), post.received_at)
@@ -119,11 +133,11 @@ class _Plan:
             self.fresh[fingerprint] = (event, post)
             self._note(post, fingerprint, transition.FIRED, after)
 
-    def _note(self, post: Post, fingerprint: str, change: str, after: State) -> None:
-        at = after.ended_at or (after.started_at if change in transition.OPENING else post.received_at)
+    def _note(self, post: Post, fingerprint: str, change: transition.Change, after: State) -> None:
+        at = _happened(change, after, post.received_at)
         self.journal.append(
             (fingerprint, fingerprint, change, after.severity, post.source, after.episode, bulk.moment(at),
-             bulk.moment(post.received_at), post.trace_id, "", AlertHistory.PENDING, "")
+             bulk.moment(post.received_at), post.trace_id, post.sender, AlertHistory.PENDING, "")
         )  # fmt: skip
 
     def _ignore(
@@ -131,8 +145,14 @@ class _Plan:
     ) -> None:
         self.journal.append(
             (fingerprint, fingerprint, kind, event.severity, post.source, 0, bulk.moment(at),
-             bulk.moment(post.received_at), post.trace_id, "", AlertHistory.IGNORED, why)
+             bulk.moment(post.received_at), post.trace_id, post.sender, AlertHistory.IGNORED, why)
         )  # fmt: skip
+
+
+def _happened(change: transition.Change, after: State, received_at: datetime) -> datetime:
+    if change in transition.ENDING:
+        return after.ended_at or received_at
+    return after.started_at if change in transition.OPENING else received_at
 
 
 _Named = list[tuple[Post, str, AlertEvent]]
@@ -201,25 +221,25 @@ def _plan(named: _Named, lock: bool) -> _Plan:
 def _read_states(fingerprints: list[str], lock: bool) -> dict[str, State]:
     where, params = bulk.among("fingerprint", fingerprints)
     order = f" ORDER BY fingerprint{bulk.for_update()}" if lock and bulk.for_update() else ""
-    sql = f"SELECT {_STATE_COLUMNS} FROM {Alert._meta.db_table} WHERE {where}{order}"  # noqa: S608
+    rest = f"FROM {Alert._meta.db_table} WHERE {where}{order}"
     moment = bulk.read_moment
     return {
         row[0]: State(
             row[1], row[2], moment(row[3]), moment(row[4]), moment(row[5]),  # type: ignore[arg-type]
             bool(row[6]), row[7], row[8],
         )
-        for row in bulk.fetch(sql, params)
+        for row in bulk.select(_STATE_COLUMNS, rest, params)
     }  # fmt: skip
 
 
 def _read_ends(fingerprints: Iterable[str]) -> dict[str, datetime]:
     """When the last episode of each ended, for those known by their end alone."""
     where, params = bulk.among("fingerprint", fingerprints)
-    sql = (
-        f"SELECT fingerprint, MAX(at) FROM {AlertHistory._meta.db_table} WHERE {where} "  # noqa: S608
+    rest = (
+        f"FROM {AlertHistory._meta.db_table} WHERE {where} "
         f"AND decision = '{AlertHistory.IGNORED}' AND kind = '{transition.RESOLVED}' GROUP BY fingerprint"
     )
-    rows = bulk.fetch(sql, params)
+    rows = bulk.select(("fingerprint", "MAX(at)"), rest, params)
     return {fingerprint: end for fingerprint, at in rows if (end := bulk.read_moment(at))}
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
 
+import msgspec
+
 from tocsin.alerts.events import AlertEvent, Problem, Reading
 
 MAX_ALERTS = 20_000
@@ -13,14 +15,19 @@ MAX_VALUE = 8_192
 MAX_ANNOTATION = 65_536
 MAX_FINGERPRINT = 64
 MAX_LINK = 8_192
+TOO_LONG = "a value is too long"
+CUT = "tocsin_cut"  # the annotation that says what was cut
 _YEARS = range(1970, 9000)
 
 
 def keep_good(reading: Reading) -> Reading:
-    """Move alerts that break a bound to the errors; the others stay."""
+    """Move alerts that break a bound to the errors; the others stay, with values that are too long cut."""
     good, errors = [], list(reading.errors)
     for index, event in zip(_places(reading), reading.alerts, strict=False):
         wrong = what_is_wrong(event) if index < MAX_ALERTS else f"more than {MAX_ALERTS} alerts in one post"
+        if wrong is TOO_LONG:
+            event = _cut(event)
+            wrong = what_is_wrong(event)
         if wrong is None:
             good.append(event)
         else:
@@ -61,10 +68,26 @@ def _pairs(kind: str, pairs: dict[str, str], longest: int) -> str | None:
         if not name or len(name) > MAX_NAME or not name.isprintable():
             return f"{kind} name {name[:40]!r} is empty, longer than {MAX_NAME} characters or not printable"
         if len(value) > longest:
-            return f"{kind} {name!r} is {len(value)} characters long; at most {longest} are taken"
+            return TOO_LONG
         if "\0" in value:
             return f"{kind} {name!r} holds a NUL character"
     return None
+
+
+def _cut(event: AlertEvent) -> AlertEvent:
+    """The alert with its values within bounds, and an annotation that says what is missing."""
+    told: list[str] = []
+    labels = _shortened("label", event.labels, MAX_VALUE, told)
+    annotations = _shortened("annotation", event.annotations, MAX_ANNOTATION, told)
+    said = "; ".join(told)[:MAX_ANNOTATION]
+    return msgspec.structs.replace(event, labels=labels, annotations=annotations | {CUT: said})
+
+
+def _shortened(kind: str, pairs: dict[str, str], longest: int, told: list[str]) -> dict[str, str]:
+    for name, value in pairs.items():
+        if len(value) > longest:
+            told.append(f"{kind} {name} cut from {len(value)} to {longest} characters")
+    return {name: value[:longest] for name, value in pairs.items()}
 
 
 def _order(starts_at: datetime | None, ends_at: datetime | None) -> str | None:

@@ -8,6 +8,9 @@ from prometheus_client import Counter, Gauge, Histogram
 POSTS = Counter("tocsin_intake_posts", "Posts by way in and HTTP status.", ["source", "status"])
 ALERTS = Counter("tocsin_intake_alerts", "Alerts taken in, durable.", ["source"])
 REFUSED = Counter("tocsin_intake_alerts_refused", "Alerts that could not be read.", ["source"])
+PARKED = Counter(
+    "tocsin_intake_parked", "Payloads that nobody could read, by whether they were kept.", ["result"]
+)
 COMMIT_SECONDS = Histogram(
     "tocsin_intake_commit_seconds",
     "One group commit, from its beginning until it is on disk.",

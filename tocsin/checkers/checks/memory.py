@@ -1,18 +1,21 @@
 """How much memory is left."""
 
 import psutil
+from pydantic import Field
 
 from tocsin.checkers.checks import BaseChecker, CheckResult, Thresholds
 
 
 class Config(Thresholds):
-    pass
+    warning: float = Field(default=80, description="Percent used that is a warning")
+    critical: float = Field(default=92, description="Percent used that is critical")
 
 
 class Checker(BaseChecker[Config]):
     """Memory that programs could still get, caches counted as free."""
 
     Config = Config
+    everywhere = True
 
     def check(self) -> CheckResult:
         memory = psutil.virtual_memory()

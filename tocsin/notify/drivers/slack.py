@@ -22,7 +22,7 @@ class Config(BaseModel):
 
 
 class Driver(BaseDriver[Config]):
-    """Posts a card to the webhook's channel."""
+    """Posts a card to a Slack channel."""
 
     Config = Config
     concurrency = 1  # about one message a second is what Slack takes; in order
@@ -51,6 +51,8 @@ def card(message: Message) -> dict[str, Any]:
     links = [_link(message.url, "Open in Tocsin")]
     if message.runbook:
         links.append(_link(message.runbook, "Runbook"))
+    if message.logs:
+        links.append(_link(message.logs, "Logs"))
     blocks.append(_context(f"{' · '.join(links)} · {message.severity} · `{escape(message.trace_id)}`"))
     return {
         "text": _cut(message.headline, MAX_TEXT),

@@ -1,6 +1,6 @@
 """How commands tell a story to people: what it is about, then everything in the order it happened."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -9,6 +9,7 @@ from typing import Final
 from tocsin.core import clock
 from tocsin.core.terminal import Piece, Screen, age, moment, styled, took
 from tocsin.orchestration import story
+from tocsin.orchestration.definition import STAGES
 
 PEOPLE: Final = ("people", "cyan")
 
@@ -61,19 +62,16 @@ def _times(count: int) -> str:
 
 
 def _lines(told: story.Story) -> Iterator[Line]:
-    """A run bears the time at which its worker's turn began, which may be before the alert came in that
-    the turn still took up: what follows from something is told after it."""
-    came_in = {entry.id: entry.received_at for entry in told.entries}
-    began: dict[str, datetime] = {}
-    yield from map(_entry, told.entries)
-    for run in told.runs:
-        began[run.run_id] = max([run.created_at, *(came_in[key] for key in run.changes if key in came_in)])
-        yield began[run.run_id], *_run(run)
-    for sent in told.deliveries:
-        at = sent.sent_at or sent.created_at
-        yield max(at, began.get(sent.run_id, at)), *_delivery(sent)
+    for at, what in told.moments():
+        yield at, *_line(what)
     if told.about != "incident":  # there the journal tells of it
         yield from _acknowledged(told)
+
+
+def _line(what: story.Entry | story.Run | story.Delivery) -> tuple[Piece, list[list[Piece]]]:
+    if isinstance(what, story.Entry):
+        return _entry(what)
+    return _run(what) if isinstance(what, story.Run) else _delivery(what)
 
 
 def _acknowledged(told: story.Story) -> Iterator[Line]:
@@ -83,9 +81,9 @@ def _acknowledged(told: story.Story) -> Iterator[Line]:
             yield incident.acknowledged_at, PEOPLE, [[what]]
 
 
-def _entry(entry: story.Entry) -> Line:
-    if entry.actor:
-        return entry.received_at, PEOPLE, [[entry.reason]]
+def _entry(entry: story.Entry) -> tuple[Piece, list[list[Piece]]]:
+    if entry.is_action:
+        return PEOPLE, [[entry.reason]]
     late = abs((entry.received_at - entry.at).total_seconds()) >= 1
     decision = entry.reason or entry.decision or "not decided yet: it waits for a worker"
     ids = f"alert {entry.fingerprint}  trace {entry.trace_id}"
@@ -94,38 +92,79 @@ def _entry(entry: story.Entry) -> Line:
             (entry.name or entry.fingerprint, "bold"),
             f"{entry.kind},",
             styled(entry.severity),
-            f"from {entry.source}",
+            f"from {entry.source}" + (f", {entry.actor}" if entry.actor else ""),
         ],
         [(ids, "dim")],
         [(f"happened at {moment(entry.at)} by its source's clock" if late else "", "dim")],
         [("→", "dim"), (decision, "" if entry.decision else "yellow")],
     ]
-    return entry.received_at, ("alert", "magenta"), _filled(what)
+    return ("alert", "magenta"), _filled(what)
 
 
 def _run(run: story.Run) -> tuple[Piece, list[list[Piece]]]:
     took_ms = sum(stage.duration_ms for stage in run.stages)
+    width = max((len(stage.stage) for stage in run.stages), default=0)
     what: list[list[Piece]] = [
         [f"{run.reason}:", styled(run.state), f"in {took(took_ms)}" if run.stages else ""],
-        [(f"run {run.run_id}", "dim")],
-        *(stage_line(stage) for stage in run.stages),
-        [(f"goes on at {moment(run.due_at)}" if run.due_at else "", "yellow")],
+        [(f"run {run.run_id}" + (f"  {walked(run)}" if run.definition else ""), "dim")],
+        *(stage_line(stage, width) for stage in passed(run.stages)),
+        *(asked(run.run_id, waiting) for waiting in run.waiting),
+        [(due(run, moment), "yellow")],
     ]
     return ("run", "blue"), _filled(what)
 
 
-def stage_line(stage: story.Stage) -> list[Piece]:
-    """One stage in one line."""
-    mark: Piece = ("✓", "green") if stage.state == "succeeded" else ("✗", "bold red")
+MARKS: Final[dict[str, Piece]] = {
+    "succeeded": ("✓", "green"),
+    "waiting": ("…", "yellow"),
+    "failed": ("✗", "bold red"),
+}
+
+
+def passed(stages: Sequence[story.Stage]) -> list[story.Stage]:
+    """Stages without the pauses that are over."""
+    last = {stage.stage: stage for stage in stages}
+    return [stage for stage in stages if stage.state != "waiting" or last[stage.stage] is stage]
+
+
+def due(run: story.Run, clock: Callable[[datetime], str]) -> str:
+    """When a run goes on by itself."""
+    if run.due_at is None:
+        return ""
+    return f"{'waits until' if run.waiting else 'goes on at'} {clock(run.due_at)}"
+
+
+def walked(run: story.Run) -> str:
+    """The definition a run walks, and its version."""
+    return f"{run.definition}, version {run.version}" if run.definition else ""
+
+
+def stage_line(stage: story.Stage, width: int = 0) -> list[Piece]:
+    """One stage in one line; its type where its id does not tell it."""
+    mark: Piece = MARKS[stage.state]
     tries = f"try {stage.attempt}" if stage.attempt > 1 else ""
+    named = stage.type in ("", stage.stage.lower()) or stage.stage in _STAGES
     return [
         mark,
-        f"{stage.stage:<7}",
+        f"{stage.stage:<{width}}",
         f"{took(stage.duration_ms):>7}",
+        ("" if named else f"({stage.type})", "dim"),
         tries,
         (stage.error, "red"),
         stage.note,
+        ("and the run goes on" if stage.state == "failed" and stage.exit else "", "dim"),
     ]
+
+
+_STAGES: Final = frozenset(node["id"] for node in STAGES["nodes"])
+
+
+def asked(run_id: str, waiting: story.Waiting) -> list[Piece]:
+    """What a run waits for, and how it is answered."""
+    if waiting.type != "approval":
+        return []
+    how = f"tocsin approve {run_id} {waiting.node} --yes, or --no"
+    return [("?", "bold yellow"), (waiting.question, "yellow"), ("→", "dim"), how]
 
 
 def _delivery(sent: story.Delivery) -> tuple[Piece, list[list[Piece]]]:

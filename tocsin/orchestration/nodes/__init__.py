@@ -2,30 +2,99 @@
 
 A node calls one service and hands its result on. It does its work for many runs at a time and makes
 nothing happen outside: what is to be sent it returns as ``outgoing``, written in the transaction
-that advances the run.
+that advances the run. One that must wait for somebody else, such as a server, is a ``SlowNode``: it works
+beside the turns, for one run, and may be asked again for the same run after a crash.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
+from pydantic import BaseModel, ConfigDict
 
 from tocsin.alerts.news import News
 from tocsin.checkers.services import CheckSet
+from tocsin.core import secret_fields
+from tocsin.core.http import Client
 from tocsin.core.registry import Registry
 from tocsin.notify.services import Outgoing
+from tocsin.orchestration.definition import NEXT
+
+if TYPE_CHECKING:
+    from tocsin.orchestration.graph import Graph
+
+
+class NodeConfig(BaseModel):
+    """What a node can be told; each type has its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+C = TypeVar("C", bound=NodeConfig)
+
+
+class Done(msgspec.Struct):
+    """A node that was left, by which exit, and what it gave."""
+
+    type: str
+    exit: str
+    output: dict[str, Any]
+
+
+class Brought(msgspec.Struct):
+    """What a slow node brought back for a run: an outcome, or why there is none."""
+
+    outcome: "Outcome | None"
+    error: str
+    permanent: bool
+    began: datetime
+    took_ms: float
 
 
 class Walk(msgspec.Struct):
-    """One run on its way: what it is about and what its stages gave so far."""
+    """One run on its way: what it is about, and what its nodes gave so far."""
 
     run_id: str
     news: News
-    stages_done: int = 0
+    graph: "Graph"
+    token: str = ""
     attempts: int = 1
-    outputs: dict[str, Any] = {}
+    done: dict[str, Done] = {}
+    waiting: dict[str, dict[str, Any]] = {}
+    brought: dict[str, Brought] = {}
+
+    def leave(self, name: str, done: Done) -> None:
+        """A node was left. Labels that one of type ``enrich`` gave are the news's from here on."""
+        self.done[name] = done
+        self.waiting.pop(name, None)
+        if done.type == "enrich" and (added := done.output.get("labels")):
+            self.news = msgspec.structs.replace(self.news, labels={**added, **self.news.labels})
+
+    def last(self, *types: str) -> dict[str, Any]:
+        """What the last node of one of these types gave; nothing where there was none."""
+        found = (done.output for done in reversed(self.done.values()) if done.type in types)
+        return next(found, {})
+
+    def document(self) -> dict[str, Any]:
+        """What expressions and templates may look at."""
+        news = self.news
+        return {
+            "run_id": self.run_id,
+            "trace_id": news.trace_id,
+            "reason": news.reason,
+            "incident": {
+                "id": news.incident_id, "title": news.title, "status": news.status,
+                "severity": news.severity, "labels": news.labels, "firing": news.firing, "total": news.total,
+            },
+            "alerts": [
+                {"fingerprint": change.fingerprint, "name": change.name, "change": change.kind,
+                 "severity": change.severity, "labels": change.labels, "annotations": change.annotations}
+                for change in news.changes
+            ],
+            "nodes": {name: done.output for name, done in self.done.items()},
+        }  # fmt: skip
 
 
 class Context(msgspec.Struct):
@@ -36,20 +105,62 @@ class Context(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """What a node gave for one run: snapshots of its input and output, and what to send."""
+    """What a node gave for one run: snapshots of its input and output, and what to send.
+
+    With ``wake_at`` the run waits: the node is asked again then, or when somebody wakes the run earlier,
+    and finds its output in the walk's ``waiting``.
+    """
 
     input: dict[str, Any]
     output: dict[str, Any]
     outgoing: list[Outgoing] = []
+    exit: str = NEXT
+    wake_at: datetime | None = None
 
 
-class BaseNode(ABC):
+class BaseNode(ABC, Generic[C]):
     """One kind of work in a pipeline."""
 
+    Config: ClassVar[type[NodeConfig]] = NodeConfig
+    branches: ClassVar[bool] = False  # whether it can be left by ``otherwise``
+
+    def __init__(self, config: C) -> None:
+        self.config = config
+
+    @classmethod
+    def masked(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Its config to show: secrets as dots."""
+        return secret_fields.masked(cls.Config, config)
+
+    @classmethod
+    def unmasked(cls, given: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+        """What somebody gives who was shown dots."""
+        return secret_fields.unmasked(cls.Config, given, stored)
+
     @abstractmethod
-    def run(self, walks: Sequence[Walk], context: Context) -> list[Outcome]:
-        """Do the work for each run, in order. What it raises is that run's failure: when it raises
-        for many, each is tried alone."""
+    def run(self, walks: Sequence[Walk], context: Context, name: str) -> list[Outcome]:
+        """Do the work for each run, in order; ``name`` is the node's id. What it raises is that run's
+        failure: when it raises for many, each is tried alone."""
+
+    def rehearse(self, walk: Walk, context: Context, name: str) -> Outcome:
+        """What it would give; nothing happens outside."""
+        return self.run([walk], context, name)[0]
 
 
-nodes: Registry[BaseNode] = Registry(__name__, BaseNode)
+class SlowNode(BaseNode[C]):
+    """One that waits for others to answer, and so works beside the turns."""
+
+    def run(self, walks: Sequence[Walk], context: Context, name: str) -> list[Outcome]:
+        raise NotImplementedError("a slow node is asked to perform")
+
+    @abstractmethod
+    async def perform(self, walk: Walk, http: Client, now: datetime, name: str, timeout: float) -> Outcome:
+        """Do the work for one run, without the database, within ``timeout`` seconds. Raises Rejected where
+        another try would not help."""
+
+    @abstractmethod
+    def rehearse(self, walk: Walk, context: Context, name: str) -> Outcome:
+        """What it would ask of whom."""
+
+
+nodes: Registry[BaseNode[Any]] = Registry(__name__, BaseNode)

@@ -3,27 +3,38 @@
 from collections.abc import Sequence
 
 from django.conf import settings
+from pydantic import Field, field_validator
 
-from tocsin.checkers.services import worst
-from tocsin.orchestration.nodes import BaseNode, Context, Outcome, Walk
+from tocsin.checkers.services import CONTEXT, described
+from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk
 
 
-class Node(BaseNode):
+class Config(NodeConfig):
+    """Which of the checks that always run."""
+
+    include: list[str] = Field(default=list(CONTEXT), description="Checks to look at")
+
+    @field_validator("include")
+    @classmethod
+    def _always_run(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if name not in CONTEXT:
+                raise ValueError(
+                    f"{name[:64]!r} is none of {', '.join(CONTEXT)}; for others use a node check"
+                )
+        return value
+
+
+class Node(BaseNode[Config]):
     """Gives the status and metrics of the context checkers."""
 
-    def run(self, walks: Sequence[Walk], context: Context) -> list[Outcome]:
-        results = context.checks.latest(walks[0].news.trace_id)
+    Config = Config
+
+    def run(self, walks: Sequence[Walk], context: Context, name: str) -> list[Outcome]:
+        results = [
+            result
+            for result in context.checks.latest(walks[0].news.trace_id)
+            if result.checker in self.config.include
+        ]
         asked = {"instance": settings.INSTANCE_ID, "checkers": [result.checker for result in results]}
-        output = {
-            "status": worst(results),
-            "checks": {
-                result.checker: {
-                    "status": result.status,
-                    "message": result.message,
-                    "metrics": result.metrics,
-                }
-                for result in results
-            },
-        }
-        shared = Outcome(asked, output)
-        return [shared] * len(walks)
+        return [Outcome(asked, described(results))] * len(walks)

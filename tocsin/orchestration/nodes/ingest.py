@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from tocsin.orchestration.nodes import BaseNode, Context, Outcome, Walk
+from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk
 
 
-class Node(BaseNode):
+class Node(BaseNode[NodeConfig]):
     """Gives the incident and its changed alerts."""
 
-    def run(self, walks: Sequence[Walk], context: Context) -> list[Outcome]:
+    def run(self, walks: Sequence[Walk], context: Context, name: str) -> list[Outcome]:
         return [_outcome(walk) for walk in walks]
 
 

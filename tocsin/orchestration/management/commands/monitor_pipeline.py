@@ -27,6 +27,7 @@ class Snapshot(msgspec.Struct):
     """What went into a stage and what came out."""
 
     stage: str
+    type: str
     attempt: int
     input: dict[str, Any]
     output: dict[str, Any]
@@ -63,7 +64,7 @@ class Command(TellingCommand[Runs | InFull]):
             for snapshot in found.snapshots:
                 _show_snapshot(snapshot, screen)
         elif found.runs:
-            columns = ("age", "state", "reason", "about", "stages", "run")
+            columns = ("age", "state", "reason", "about", "definition", "stages", "run")
             screen.table(columns, [_row(run) for run in found.runs])
         else:
             screen.line("There is no such run. tocsin run_pipeline --sample makes one.")
@@ -74,28 +75,30 @@ def _in_full(run_id: str) -> InFull:
     if told.about != "run":
         raise Rejected(f"{run_id} is not a run but {told.about} {told.id}: see tocsin trace {run_id}")
     stages = StageExecution.objects.filter(run_id=told.id).order_by("pk")
-    return InFull(told, [Snapshot(row.stage, row.attempt, row.input, row.output) for row in stages])
+    return InFull(told, [Snapshot(row.stage, row.type, row.attempt, row.input, row.output) for row in stages])
 
 
 def _row(run: story.Run) -> list[Cell]:
-    marks = "".join("✓" if stage.state == "succeeded" else "✗" for stage in run.stages)
+    marks = "".join(str(telling.MARKS[stage.state][0]) for stage in telling.passed(run.stages))
     ids: list[list[Piece]] = [[run.run_id]]
     if run.last_error:
         ids.append([(run.last_error, "red")])
+    ids += [telling.asked(run.run_id, waiting) for waiting in run.waiting if waiting.question]
     if run.due_at:
-        ids.append([(f"goes on at {run.due_at:%H:%M:%S} UTC", "yellow")])
+        ids.append([(telling.due(run, lambda at: f"{at:%H:%M:%S} UTC"), "yellow")])
     return [
         age(run.created_at, clock.now()),
         styled(run.state),
         run.reason,
         f"#{run.incident_id}" if run.incident_id else "",
+        f"{run.definition} {run.version}" if run.definition else "",
         (marks, "red" if "✗" in marks else "green"),
         ids,
     ]
 
 
 def _show_snapshot(snapshot: Snapshot, screen: Screen) -> None:
-    screen.heading(f"{snapshot.stage}, try {snapshot.attempt}")
+    screen.heading(f"{snapshot.stage}, try {snapshot.attempt} ({snapshot.type})")
     for name, value in (("in", snapshot.input), ("out", snapshot.output)):
         text = msgspec.json.format(msgspec.json.encode(value)).decode()
         screen.table(("", ""), [((name, "dim"), text)], indent=2)

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from tocsin.core.garbage import collect_seldom
 from tocsin.core.lifeline import Lifeline
+from tocsin.db.command import be_present
 from tocsin.orchestration.worker import EmbeddedWorker
 
 
@@ -15,6 +16,7 @@ class Command(BaseCommand):
     help = "Run one worker: correlation, pipeline runs, deliveries. Any number may run."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        be_present()
         collect_seldom()
         uvloop.run(_work())
 

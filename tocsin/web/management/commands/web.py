@@ -6,11 +6,13 @@ import socket
 from typing import Any
 
 import uvicorn
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tocsin.core import config
+from tocsin.core import config, tls
+from tocsin.core.errors import Misconfigured
 from tocsin.core.garbage import collect_seldom
 from tocsin.core.lifeline import Lifeline
+from tocsin.db.command import be_present
 from tocsin.web.live import feed
 
 
@@ -34,11 +36,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # What is open to whom depends on the address; the application reads it from the environment.
         os.environ["TOCSIN_HOST"], os.environ["TOCSIN_PORT"] = options["host"], str(options["port"])
+        try:
+            certificate, key = tls.files() or (None, None)
+        except Misconfigured as error:
+            raise CommandError(str(error)) from error
         server = Server(
             uvicorn.Config(
                 "tocsin.asgi:application",
                 host=options["host"],
                 port=options["port"],
+                ssl_certfile=certificate,
+                ssl_keyfile=key,
                 loop="uvloop",
                 http="httptools",
                 ws="none",
@@ -52,6 +60,7 @@ class Command(BaseCommand):
                 timeout_graceful_shutdown=2,
             )
         )
+        be_present()
         collect_seldom()
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(_serve(server))

@@ -1,0 +1,51 @@
+"""A channel's lane: as many senders as it takes, and always one while something waits."""
+
+import asyncio
+import time
+from typing import Any
+
+from pydantic import BaseModel
+
+from tests.notify.messages import message
+from tocsin.core.http import Client
+from tocsin.notify.drivers import BaseDriver
+from tocsin.notify.message import Message
+from tocsin.notify.outcome import Outcome
+from tocsin.notify.sending import Lane, Parcel
+
+
+class _Gate(BaseDriver[Any]):
+    """A receiver that takes its time over the first few."""
+
+    Config = BaseModel
+    concurrency, timeout = 4, 1.0
+
+    def __init__(self, slow: int, open_: asyncio.Event) -> None:
+        self._slow, self._open = slow, open_
+        self.at_once = self.most_at_once = 0
+
+    async def send(self, message: Message, http: Client) -> str:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        if self._slow:
+            self._slow -= 1
+            await self._open.wait()
+        self.at_once -= 1
+        return "ok"
+
+
+async def test_senders_that_end_in_one_moment_leave_nothing_behind() -> None:
+    """A receiver was slow, so that there are several senders, and is quick now, so that one is enough."""
+    opened, sent = asyncio.Event(), list[Outcome]()
+    driver = _Gate(4, opened)
+    lane = Lane("hook", driver, "webhook", Client(), sent.append)
+    lane._seconds_each = 10.0
+    lane.put(Parcel(str(number), "token", time.monotonic() + 60, message()) for number in range(12))
+    while driver.at_once < 4:
+        await asyncio.sleep(0)
+    lane._seconds_each = -1e6
+    opened.set()
+    async with asyncio.timeout(10):
+        while lane.busy:
+            await asyncio.sleep(0)
+    assert len(sent) == 12 and driver.most_at_once == 4

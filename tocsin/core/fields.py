@@ -1,0 +1,57 @@
+"""What a plug-in's config asks for, read from its pydantic model: for forms, options and the reference."""
+
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One setting. ``default`` is empty where it is required or secret."""
+
+    name: str
+    type: str
+    required: bool
+    default: str
+    secret: bool
+    description: str
+
+
+def read(config: type[BaseModel]) -> list[Field]:
+    """All settings of a config, in order."""
+    return [_field(name, info) for name, info in config.model_fields.items()]
+
+
+def kinds(info: FieldInfo) -> tuple[Any, ...]:
+    """A field's type, and its parts where it is made of some, such as ``a | None``."""
+    return (info.annotation, *get_args(info.annotation))
+
+
+def _field(name: str, info: FieldInfo) -> Field:
+    secret = SecretStr in kinds(info)
+    required = info.is_required()
+    default = "" if required or secret else _text(info.get_default(call_default_factory=True))
+    return Field(name, _type(info.annotation), required, default, secret, info.description or "")
+
+
+def _type(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " | ".join(map(str, get_args(kind)))
+    if kind is SecretStr:
+        return "secret"
+    if isinstance(kind, type) and get_origin(kind) is None and issubclass(kind, BaseModel):
+        return "object"
+    if get_origin(kind) is Annotated:
+        return _type(get_args(kind)[0])
+    if get_origin(kind) in (list, dict):
+        return f"{get_origin(kind).__name__}[{', '.join(map(_type, get_args(kind)))}]"
+    names = {str: "text", int: "number", float: "number", bool: "true or false"}
+    plain = names.get(kind) or str(kind).replace("typing.", "").replace("pydantic.types.", "")
+    return plain.replace("SecretStr", "secret").replace("str", "text")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else "" if value is None else msgspec.json.encode(value).decode()
