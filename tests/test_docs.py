@@ -39,7 +39,7 @@ from tocsin.notify.drivers import BaseDriver as BaseNotifyDriver
 from tocsin.notify.message import Message, MessageAlert
 from tocsin.notify.services import test_message as sample_message
 from tocsin.orchestration.graph import four_stages
-from tocsin.orchestration.nodes import BaseNode, Context, Walk
+from tocsin.orchestration.nodes import BaseNode, BatchNode, Context, Walk
 from tocsin.web import reference
 
 DOCS: Final = ROOT / "docs"
@@ -454,6 +454,7 @@ def test_the_node_gives_a_line(folder: Path) -> None:
     node = kind(kind.Config(loud=True))
     news = News(1, "HighCPU on web-1", "open", "critical", {}, 1, 1, clock.now(), "trace", "fired", [])
     checks = CheckSet(())
+    assert isinstance(node, BatchNode)
     [outcome] = node.run([Walk("run", news, four_stages())], Context(clock.now(), checks), "line")
     assert outcome.output == {"line": "HIGHCPU ON WEB-1: OPEN"}
 

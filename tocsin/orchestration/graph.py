@@ -21,16 +21,18 @@ from tocsin.orchestration.definition import (
     read,
     said,
 )
-from tocsin.orchestration.nodes import BaseNode, nodes
+from tocsin.orchestration.nodes import BatchNode, SlowNode, nodes
 
 _MOST_REMEMBERED: Final = 4_096
+
+AnyNode = BatchNode[Any] | SlowNode[Any]
 
 
 class Step(NamedTuple):
     """A node in its place: what it is, and the nodes that lead to it."""
 
     spec: NodeSpec
-    node: BaseNode[Any]
+    node: AnyNode
     before: tuple[str, ...]
 
 
@@ -40,7 +42,7 @@ class Graph:
     def __init__(self, definition: Definition) -> None:
         """Raises Unsound."""
         problems = list(_problems(definition))
-        built: dict[str, BaseNode[Any]] = {}
+        built: dict[str, AnyNode] = {}
         for spec in definition.nodes:
             try:
                 built[spec.id] = build(spec)
@@ -88,11 +90,14 @@ class Graph:
         return reached
 
 
-def build(spec: NodeSpec) -> BaseNode[Any]:
+def build(spec: NodeSpec) -> AnyNode:
     """A node with its config. Raises Unsound."""
     try:
         kind = nodes.get(spec.type)
-        return kind(kind.Config.model_validate(spec.config))
+        node = kind.of(kind.Config.model_validate(spec.config))
+        if isinstance(node, BatchNode | SlowNode):
+            return node
+        raise UnknownPlugin(f"the node {spec.type} is neither a BatchNode nor a SlowNode")
     except UnknownPlugin as error:
         raise Unsound([Problem(node=spec.id, field="type", message=str(error))]) from error
     except ValidationError as error:

@@ -1,7 +1,7 @@
 """Pipeline nodes: one file for each. The one kind of plug-in that may use the database.
 
-A node calls one service and hands its result on. It does its work for many runs at a time and makes
-nothing happen outside: what is to be sent it returns as ``outgoing``, written in the transaction
+A node calls one service and hands its result on. A ``BatchNode`` does its work for many runs at a time and
+makes nothing happen outside: what is to be sent it returns as ``outgoing``, written in the transaction
 that advances the run. One that must wait for somebody else, such as a server, is a ``SlowNode``: it works
 beside the turns, for one run, and may be asked again for the same run after a crash.
 """
@@ -119,13 +119,18 @@ class Outcome(msgspec.Struct):
 
 
 class BaseNode(ABC, Generic[C]):
-    """One kind of work in a pipeline."""
+    """One kind of work in a pipeline: what every node has, whichever way it works."""
 
     Config: ClassVar[type[NodeConfig]] = NodeConfig
     branches: ClassVar[bool] = False  # whether it can be left by ``otherwise``
 
     def __init__(self, config: C) -> None:
         self.config = config
+
+    @classmethod
+    def of(cls, config: C) -> "BaseNode[C]":
+        """The node for a config, where that decides in which way it works."""
+        return cls(config)
 
     @classmethod
     def masked(cls, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,29 +143,30 @@ class BaseNode(ABC, Generic[C]):
         return secret_fields.unmasked(cls.Config, given, stored)
 
     @abstractmethod
+    def rehearse(self, walk: Walk, context: Context, name: str) -> Outcome:
+        """What it would give for one run; nothing happens outside. ``name`` is the node's id."""
+
+
+class BatchNode(BaseNode[C]):
+    """One that waits for nobody, and so works within the turns, for many runs at a time."""
+
+    @abstractmethod
     def run(self, walks: Sequence[Walk], context: Context, name: str) -> list[Outcome]:
         """Do the work for each run, in order; ``name`` is the node's id. What it raises is that run's
         failure: when it raises for many, each is tried alone."""
 
     def rehearse(self, walk: Walk, context: Context, name: str) -> Outcome:
-        """What it would give; nothing happens outside."""
         return self.run([walk], context, name)[0]
 
 
 class SlowNode(BaseNode[C]):
-    """One that waits for others to answer, and so works beside the turns."""
-
-    def run(self, walks: Sequence[Walk], context: Context, name: str) -> list[Outcome]:
-        raise NotImplementedError("a slow node is asked to perform")
+    """One that waits for others to answer, and so works beside the turns. To rehearse it is to say what
+    it would ask of whom."""
 
     @abstractmethod
     async def perform(self, walk: Walk, http: Client, now: datetime, name: str, timeout: float) -> Outcome:
         """Do the work for one run, without the database, within ``timeout`` seconds. Raises Rejected where
         another try would not help."""
-
-    @abstractmethod
-    def rehearse(self, walk: Walk, context: Context, name: str) -> Outcome:
-        """What it would ask of whom."""
 
 
 nodes: Registry[BaseNode[Any]] = Registry(__name__, BaseNode)

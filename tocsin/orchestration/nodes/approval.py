@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from tocsin.orchestration.definition import NEXT, OTHERWISE
-from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk
+from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
 
 class Config(NodeConfig):
@@ -17,7 +17,7 @@ class Config(NodeConfig):
     seconds: float = Field(default=3_600, gt=0, le=30 * 86_400, description="How long they may take")
 
 
-class Node(BaseNode[Config]):
+class Node(BatchNode[Config]):
     """Gives who said what."""
 
     Config = Config

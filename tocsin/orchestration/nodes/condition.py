@@ -9,7 +9,7 @@ from tocsin.core import matchers
 from tocsin.core.errors import Rejected
 from tocsin.core.expressions import Expression, search
 from tocsin.orchestration.definition import NEXT, OTHERWISE
-from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk
+from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
 
 class Config(NodeConfig):
@@ -39,7 +39,7 @@ class Config(NodeConfig):
         return self
 
 
-class Node(BaseNode[Config]):
+class Node(BatchNode[Config]):
     """Gives whether it holds; where it does not, the run goes on by otherwise."""
 
     Config = Config

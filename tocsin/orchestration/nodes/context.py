@@ -6,7 +6,7 @@ from django.conf import settings
 from pydantic import Field, field_validator
 
 from tocsin.checkers.services import CONTEXT, described
-from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk
+from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
 
 class Config(NodeConfig):
@@ -25,7 +25,7 @@ class Config(NodeConfig):
         return value
 
 
-class Node(BaseNode[Config]):
+class Node(BatchNode[Config]):
     """Gives the status and metrics of the context checkers."""
 
     Config = Config

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk
+from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
 
 class Config(NodeConfig):
@@ -15,7 +15,7 @@ class Config(NodeConfig):
     default: dict[str, str] = Field(default={}, description="Labels to add where there is no row")
 
 
-class Node(BaseNode[Config]):
+class Node(BatchNode[Config]):
     """Gives the labels, which the nodes that follow and the messages see; those an incident has stay."""
 
     Config = Config

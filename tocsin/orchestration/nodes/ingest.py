@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk
+from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
 
-class Node(BaseNode[NodeConfig]):
+class Node(BatchNode[NodeConfig]):
     """Gives the incident and its changed alerts."""
 
     def run(self, walks: Sequence[Walk], context: Context, name: str) -> list[Outcome]:

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from tocsin.core.errors import UnknownPlugin
 from tocsin.intelligence import services as intelligence
 from tocsin.intelligence.providers import Evidence, providers
-from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk
+from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
 
 class Config(NodeConfig):
@@ -26,7 +26,7 @@ class Config(NodeConfig):
         return value
 
 
-class Node(BaseNode[Config]):
+class Node(BatchNode[Config]):
     """Gives recommendations."""
 
     Config = Config

@@ -7,7 +7,7 @@ from pydantic import Field
 from tocsin.core import config
 from tocsin.db import bulk
 from tocsin.notify import services as notify
-from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk
+from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
 _CHANNELS = "SELECT id, name, driver FROM notify_notificationchannel WHERE enabled = %s"
 
@@ -19,7 +19,7 @@ class Config(NodeConfig):
     driver: str = Field(default="", description="All channels of a driver")
 
 
-class Node(BaseNode[Config]):
+class Node(BatchNode[Config]):
     """Gives one delivery for each channel, or the reason why there is none."""
 
     Config = Config

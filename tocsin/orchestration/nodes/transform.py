@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from tocsin.core import templates
 from tocsin.core.expressions import Expression, search
 from tocsin.core.templates import Written
-from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk
+from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
 
 class Config(NodeConfig):
@@ -26,7 +26,7 @@ class Config(NodeConfig):
         return self
 
 
-class Node(BaseNode[Config]):
+class Node(BatchNode[Config]):
     """Gives the values by their names, for the nodes that follow."""
 
     Config = Config

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from tocsin.alerts.models import Incident
 from tocsin.orchestration.definition import NEXT, OTHERWISE
-from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk
+from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
 LONGEST = 30 * 86_400.0
 
@@ -19,7 +19,7 @@ class Config(NodeConfig):
     while_open: bool = Field(default=False, description="Go on by otherwise as soon as the incident is over")
 
 
-class Node(BaseNode[Config]):
+class Node(BatchNode[Config]):
     """Gives until when it waited."""
 
     Config = Config
