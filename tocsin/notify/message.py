@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 FIRING, ACKNOWLEDGED, RESOLVED, TEST = "firing", "acknowledged", "resolved", "test"
+DIGEST = "digest"  # many messages folded into one; ``findings`` say what it holds, ``url`` leads to all of it
 ALERTS_SHOWN: Final = 20
 
 
@@ -32,7 +33,11 @@ class MessageAlert(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=False):
-    """News of one incident. ``id`` is the delivery's idempotency key."""
+    """News of one incident. ``id`` is the delivery's idempotency key.
+
+    ``subject`` and ``body`` are what a channel's own templates gave: where there is one, it stands in the
+    place of the headline, or of the alerts.
+    """
 
     id: str
     kind: str
@@ -52,17 +57,23 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=False):
     findings: list[str] = []
     runbook: str = ""
     logs: str = ""
-    actor: str = ""
+    actor: str = ""  # who did what it tells of, where a person did
+    owner: str = ""  # who is on it
+    subject: str = ""
+    body: str = ""
+    note: str = ""  # about the message itself, such as why it comes by this channel
 
     @property
     def headline(self) -> str:
         """One line: ``[FIRING] HighCPU on web-1``."""
+        if self.subject:
+            return self.subject
         count = f" ({self.firing} firing)" if self.kind == FIRING and self.firing > 1 else ""
         return f"[{self.kind.upper()}] {self.title}{count}"
 
     @property
     def text(self) -> str:
-        """The first alert's own words."""
+        """The first alert's own words, or a person's deed."""
         if self.actor:
             return f"{self.status.capitalize()} by {self.actor}"
         return next((alert.text for alert in self.alerts if alert.text), "")
