@@ -314,9 +314,33 @@ def test_a_definition_that_cannot_be_walked_any_more_costs_nobody_else(world: Wo
     world.forward(minutes=1)
     world.work()
     begun = PipelineRun.objects.earliest("run_id")
+    assert (begun.state, begun.due_at, begun.lease) == (PipelineRun.WAITING, world.now, "")
+    assert "left to other workers" in begun.last_error and "taken-away" in begun.last_error
+    assert begun.attempts == 0, "to leave it is no try"
+    world.forward(minutes=14)
+    begun.refresh_from_db()
+    assert begun.state == PipelineRun.WAITING, "a newer worker may still come"
+    world.forward(minutes=1)
+    begun.refresh_from_db()
     assert (begun.state, begun.due_at, begun.lease) == (PipelineRun.FAILED, None, "")
     assert "taken-away" in begun.last_error
     engine.resume(run_id=begun.run_id, now=world.now)
-    world.work()
+    world.forward(minutes=15)
     begun.refresh_from_db()
     assert begun.state == PipelineRun.FAILED
+
+
+def test_a_worker_that_knows_its_nodes_walks_what_another_left(world: World) -> None:
+    world.channel()
+    define(world, node("pause", "wait", "tell", config={"seconds": 60}), NOTIFY)
+    world.fire()
+    world.work()
+    sound = PipelineVersion.objects.get().document
+    PipelineVersion.objects.update(document={"version": "1.0", "nodes": [{"id": "new", "type": "newer"}]})
+    definitions._graph.cache_clear()
+    world.forward(minutes=1)
+    assert "left to other workers" in run().last_error and world.sent == []
+    PipelineVersion.objects.update(document=sound)
+    engine._beyond_us.clear()  # as in another process
+    world.work()
+    assert (run().state, run().last_error, world.kinds()) == (PipelineRun.NOTIFIED, "", ["firing"])

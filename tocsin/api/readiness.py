@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 
 from tocsin.core import log
+from tocsin.db import schema
 
 logger = log.get(__name__)
 
@@ -45,7 +45,6 @@ def _missing_migrations() -> int:
     global _migrated
     if _migrated:
         return 0
-    executor = MigrationExecutor(connection)
-    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    missing = len(schema.missing())
     _migrated = missing == 0
     return missing

@@ -10,12 +10,16 @@ import itertools
 import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection, models, transaction
 
 from tocsin.core.ids import new_id
 from tocsin.db import bulk
+
+# Work that a process cannot make sense of may have been made by a newer version: for so long it is left to
+# others, then it is given up.
+LEFT_TO_OTHERS: Final = timedelta(minutes=15)
 
 
 class Worker:

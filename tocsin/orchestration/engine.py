@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef
 
 from tocsin.alerts.models import AlertHistory
 from tocsin.alerts.news import News
@@ -22,12 +22,13 @@ from tocsin.core.errors import Rejected, TocsinError
 from tocsin.core.ids import new_id
 from tocsin.core.labels import encode
 from tocsin.db import bulk
+from tocsin.db.work import LEFT_TO_OTHERS
 from tocsin.notify.services import Outgoing, create_deliveries
 from tocsin.orchestration.definitions import Choice, graph_of_version
-from tocsin.orchestration.graph import Step
+from tocsin.orchestration.graph import Graph, Step
 from tocsin.orchestration.models import PipelineRun, StageExecution
 from tocsin.orchestration.nodes import Context, Done, SlowNode, Walk
-from tocsin.orchestration.progress import HANDOVER, LEASE, Progress
+from tocsin.orchestration.progress import HANDOVER, LEASE, LONGEST_ERROR, Progress
 from tocsin.orchestration.recall import recall
 
 logger = log.get(__name__)
@@ -41,6 +42,8 @@ _STAGE_COLUMNS = (
     "run_id", "stage", "type", "exit", "state", "attempt", "input", "output", "error", "started_at",
     "duration_ms",
 )  # fmt: skip
+# The versions of definitions that this process has found it cannot walk.
+_beyond_us: set[int | None] = set()
 
 
 class Errand(msgspec.Struct):
@@ -51,10 +54,12 @@ class Errand(msgspec.Struct):
 
 
 class Advanced(msgspec.Struct):
-    """What came of a pass: deliveries to send at once, and errands to run."""
+    """What came of a pass: deliveries to send at once, errands to run, and the channels that are told
+    something."""
 
     outgoing: list[Outgoing] = []
     errands: list[Errand] = []
+    told: set[int] = set()
 
 
 def start(news: Iterable[News], now: datetime, token: str) -> list[Walk]:
@@ -202,8 +207,10 @@ def _write(progress: list[Progress], token: str, now: datetime, room: Mapping[in
         kept = _held(progress)
         bulk.update(PipelineRun, _ADVANCED, ("run_id", "lease"), [one.row(now) for one in kept])
         bulk.insert(StageExecution, _STAGE_COLUMNS, [stage for one in kept for stage in one.stages])
-        outgoing = create_deliveries([item for one in kept for item in one.outgoing], now, token, room)
-    return Advanced(outgoing, [Errand(one.walk, one.errand) for one in kept if one.goes_out])
+        made = [item for one in kept for item in one.outgoing]
+        outgoing = create_deliveries(made, now, token, room)
+    errands = [Errand(one.walk, one.errand) for one in kept if one.goes_out]
+    return Advanced(outgoing, errands, {item.channel_id for item in made})
 
 
 def _held(progress: list[Progress]) -> list[Progress]:
@@ -222,49 +229,67 @@ def claim(token: str, now: datetime, limit: int) -> list[Walk]:
     """Take runs that are due: retries, resumed ones, those that waited, and those whose worker died."""
     if not PipelineRun.objects.filter(due_at__lte=now).exists():
         return []
-    return _walks(_in_turn().claim(token, now, LEASE, limit), token, now)
+    return _walks(_takeable(now).claim(token, now, LEASE, limit), token, now)
 
 
 def take(run_ids: Iterable[str], token: str, now: datetime) -> list[Walk]:
     """Take these runs, but for those that are over or that somebody walks."""
-    return _walks(_in_turn().take(token, now, LEASE, run_ids), token, now)
+    return _walks(_takeable(now).take(token, now, LEASE, run_ids), token, now)
 
 
-def _in_turn() -> Any:
-    """Runs that no earlier run of the same incident goes before."""
+def _takeable(now: datetime) -> Any:
+    """Runs that no earlier run of the same incident goes before, and that this process can walk, or else
+    nobody has for long."""
     earlier = PipelineRun.objects.filter(
         incident=OuterRef("incident"),
         state__in=PipelineRun.UNDER_WAY,
         due_at__isnull=False,
         run_id__lt=OuterRef("run_id"),
     )
-    return PipelineRun.objects.exclude(Exists(earlier))
+    runs = PipelineRun.objects.exclude(Exists(earlier))
+    if not _beyond_us:
+        return runs
+    return runs.exclude(version__in=_beyond_us, due_at__gt=now - LEFT_TO_OTHERS)
 
 
 def _walks(keys: list[str], token: str, now: datetime) -> list[Walk]:
     runs = list(PipelineRun.objects.filter(pk__in=keys).prefetch_related("stages").order_by("run_id"))
-    news, walks = recall(runs), []
+    news, walks, known = recall(runs), [], frozenset(_beyond_us)
     for run in runs:
         if run.run_id not in news:
             continue
+        graph = None
         try:
-            walks.append(_taken_up(run, news[run.run_id], token))
+            graph = graph_of_version(run.version_id)
+            walks.append(_taken_up(run, news[run.run_id], graph, token))
         except Exception as error:  # noqa: BLE001 - a node may be anybody's, and may not even be imported
-            _give_up(run, token, str(error), now)
+            let_go = _leave if graph is None and run.version_id not in known else _give_up
+            let_go(run, token, str(error), now)
     return walks
 
 
-def _give_up(run: PipelineRun, token: str, error: str, now: datetime) -> None:
-    """A run whose definition cannot be walked any more, as when a plug-in was taken away."""
-    logger.error("run.cannot_go_on", run_id=run.run_id, trace_id=run.trace_id, error=error)
+def _leave(run: PipelineRun, token: str, error: str, now: datetime) -> None:
+    """A run that this process cannot walk: one of a newer version may, or one that has the plug-in. It counts
+    as no try."""
+    _beyond_us.add(run.version_id)
+    logger.warning("run.left_to_others", run_id=run.run_id, trace_id=run.trace_id, error=error)
+    told = f"left to other workers for up to {LEFT_TO_OTHERS}: {error}"
     PipelineRun.objects.filter(pk=run.pk, lease=token).update(
-        state=PipelineRun.FAILED, due_at=None, lease="", last_error=error[:2_000], finished_at=now
+        due_at=now, lease="", attempts=F("attempts") - 1, last_error=told[:LONGEST_ERROR]
     )
 
 
-def _taken_up(run: PipelineRun, news: News, token: str) -> Walk:
+def _give_up(run: PipelineRun, token: str, error: str, now: datetime) -> None:
+    """A run that nobody could walk in all that time, as when a plug-in was taken away."""
+    logger.error("run.cannot_go_on", run_id=run.run_id, trace_id=run.trace_id, error=error)
+    PipelineRun.objects.filter(pk=run.pk, lease=token).update(
+        state=PipelineRun.FAILED, due_at=None, lease="", last_error=error[:LONGEST_ERROR], finished_at=now
+    )
+
+
+def _taken_up(run: PipelineRun, news: News, graph: Graph, token: str) -> Walk:
     """A run as it stands, by its stages: the last word on each node counts."""
-    walk = Walk(run.run_id, news, graph_of_version(run.version_id), token, run.attempts)
+    walk = Walk(run.run_id, news, graph, token, run.attempts)
     for stage in sorted(run.stages.all(), key=lambda stage: stage.pk):
         walk.waiting.pop(stage.stage, None)
         if stage.exit:

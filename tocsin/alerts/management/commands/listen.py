@@ -14,6 +14,7 @@ from tocsin.alerts.listeners.smtp import Smtp
 from tocsin.core import config
 from tocsin.core.errors import Misconfigured
 from tocsin.core.garbage import collect_seldom
+from tocsin.db import schema
 from tocsin.db.command import be_present
 
 
@@ -39,5 +40,6 @@ class Command(BaseCommand):
             return found
 
         be_present()
+        schema.wait()
         collect_seldom()
         uvloop.run(listen(make))

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from tocsin.core.garbage import collect_seldom
 from tocsin.core.lifeline import Lifeline
+from tocsin.db import schema
 from tocsin.db.command import be_present
 from tocsin.orchestration.worker import EmbeddedWorker
 
@@ -17,6 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         be_present()
+        schema.wait()
         collect_seldom()
         uvloop.run(_work())
 

@@ -12,6 +12,7 @@ from tocsin.core import config, tls
 from tocsin.core.errors import Misconfigured
 from tocsin.core.garbage import collect_seldom
 from tocsin.core.lifeline import Lifeline
+from tocsin.db import schema
 from tocsin.db.command import be_present
 from tocsin.web.live import feed
 
@@ -61,6 +62,7 @@ class Command(BaseCommand):
             )
         )
         be_present()
+        schema.wait()
         collect_seldom()
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(_serve(server))
