@@ -20,6 +20,7 @@ import msgspec
 
 PATH = "/alerts/webhook/cluster/"
 ENROLL = "/api/v1/enroll/"
+COMMANDS = "/api/fleet/commands/"
 MOST_ALERTS, MOST_BYTES = 500, 1_000_000
 FIELDS = {
     "source",
@@ -86,6 +87,10 @@ class Hub:
         self.poison = ""
         self.complaints: list[str] = []
         self.enrolments: list[dict[str, Any]] = []
+        self.orders: list[dict[str, Any]] = []  # each is given until its end is told
+        self.asked: list[dict[str, Any]] = []
+        self.ended: list[dict[str, Any]] = []
+        self.deaf = 0  # so many posts about commands are taken in, and their answers lost
         self.port = 0
         self._server: _Server | None = None
         self._lock = threading.Lock()
@@ -151,6 +156,18 @@ class Hub:
         key = f"key-of-{document['instance_id']}"
         self.keys[key] = document["instance_id"]
         return Said(201, body={"key": key, "instance_id": document["instance_id"]})
+
+    def give(self, key: str, document: dict[str, Any]) -> Said:
+        """What to answer to an agent that asks for commands."""
+        with self._lock:
+            if key not in self.keys:
+                return Said(403, body={"message": "unknown key"})
+            self.asked.append(document)
+            self.ended += document["results"]
+            over = {result["id"] for result in self.ended}
+            self.deaf, lost = max(0, self.deaf - 1), self.deaf > 0
+            left = [order for order in self.orders if order["id"] not in over]
+            return Said(200, body={"commands": left[:1], "again_in": 0.2}, lost=lost)
 
     def _refused(self, post: Post) -> Said | None:
         if not self.secret and not self.keys:
@@ -248,6 +265,10 @@ class _Request(BaseHTTPRequestHandler):
         hub = self.server.hub
         if self.path == ENROLL:
             said = hub.enrol(msgspec.json.decode(body))
+        elif self.path == COMMANDS:
+            said = hub.give(
+                headers.get("authorization", "").removeprefix("Bearer "), msgspec.json.decode(body)
+            )
         elif self.path == PATH:
             document = msgspec.json.decode(gzip.decompress(body))
             said = hub.take(Post(headers, body, document, self.client_address, time.monotonic()))

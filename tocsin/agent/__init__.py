@@ -4,4 +4,7 @@ A round (``rounds.py``) is what checks found at one time, each result with the t
 keep of it (``states.py``). It is on disk (``spool.py``) before it is sent (``sending.py``, ``hub.py``),
 and goes once the hub has it. ``tocsin agent`` (``service.py``) does this again and again,
 ``tocsin push_to_hub`` (``push.py``) once.
+
+Where its configuration allows commands (``allowed.py``) the agent asks the hub for them (``orders.py``), puts
+down what it begins (``ledger.py``), and runs it (``executing.py``).
 """

@@ -26,6 +26,7 @@ WHOLE_SECONDS: Final = 60.0
 MOST_ANSWER: Final = 1_000_000
 LONGEST_RETRY_AFTER: Final = 300.0
 PUSH: Final = "/alerts/webhook/cluster/"
+COMMANDS: Final = "/api/fleet/commands/"
 
 
 class Unfit(Rejected):
@@ -185,18 +186,30 @@ class Hub:
             raise Unavailable(f"it answers {answer}", _retry_after(answer, now))
         raise Refused(self._what_to_do(answer))
 
+    def ask(self, document: bytes, now: datetime) -> bytes:
+        """Ask for commands, as which the key alone counts; the answer. Raises Unavailable, Refused."""
+        answer = self._connection.post(COMMANDS, self._usual() | self._by_key(), document)
+        if answer.status == 200:
+            return answer.body
+        if answer.status in (408, 425, 429) or answer.status >= 500:
+            raise Unavailable(f"it answers {answer}", _retry_after(answer, now))
+        raise Refused(self._what_to_do(answer))
+
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
 
+    @staticmethod
+    def _usual() -> dict[str, str]:
+        return {"Content-Type": "application/json", "User-Agent": f"tocsin-agent/{version()}"}
+
+    def _by_key(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._key}"}
+
     def _headers(self, body: bytes, now: datetime) -> dict[str, str]:
-        headers = {
-            "Content-Type": "application/json",
-            "Content-Encoding": "gzip",
-            "User-Agent": f"tocsin-agent/{version()}",
-        }
+        headers = self._usual() | {"Content-Encoding": "gzip"}
         if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
+            headers |= self._by_key()
         elif self._secret:
             at = str(int(now.timestamp()))
             signed = hmac.new(self._secret.encode(), at.encode() + b"." + body, hashlib.sha256)

@@ -1,7 +1,8 @@
 """``tocsin agent``: checks again and again, and sends what they find.
 
 Checks of the same interval and timeout share a thread and a round, so that one with a long timeout holds
-up none of the others. One more thread sends. The main thread waits for the signal to end.
+up none of the others. One more thread sends, and one asks for commands where some are allowed. The main
+thread waits for the signal to end.
 """
 
 import os
@@ -17,6 +18,8 @@ from typing import Final
 
 from tocsin.agent import systemd
 from tocsin.agent.hub import Hub, Refused
+from tocsin.agent.ledger import Ledger
+from tocsin.agent.orders import Orders
 from tocsin.agent.recording import Looker, Recorder, spool_of
 from tocsin.agent.rounds import rounds
 from tocsin.agent.sending import About, Patience, Sender
@@ -40,10 +43,30 @@ class Service:
         self._spool = spool_of(settings, clock.now, say)
         self._recorder = Recorder(settings, self._spool)
         self._recorder.forget_others()
-        hub = Hub(settings.hub, key=settings.key, secret=settings.secret, authority=settings.authority)
+        hub = self._hub()
         checks = [check.id for check in settings.checks]
         about = About(settings.instance_id, settings.hostname, round(settings.interval), checks)
         self._sender = Sender(self._spool, hub, about, say)
+        self._orders = self._taken_orders()
+
+    def _hub(self) -> Hub:
+        """A connection of its own for each thread."""
+        told = self._settings
+        return Hub(told.hub, key=told.key, secret=told.secret, authority=told.authority)
+
+    def _taken_orders(self) -> Orders | None:
+        """None where nothing is allowed, or nobody can know that it is this machine that is asked."""
+        commands = self._settings.commands
+        if not commands:
+            return None
+        if not self._settings.key:
+            self._say(
+                f"commands are configured ({', '.join(commands)}), but none will be run: for that this agent "
+                f"needs a key of its own; run tocsin enroll --hub {self._settings.hub} --token …"
+            )
+            return None
+        ledger = Ledger(self._settings.folder / "commands", self._settings.hub, self._say)
+        return Orders(self._hub(), commands, ledger, self._say, self._detail)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; return the exit code."""
@@ -51,10 +74,16 @@ class Service:
             # An Event may not be set from here: the main thread may be about to wait for that very one.
             signal.signal(number, lambda *_: self._ring())
         waiting = f"; {rounds(self._spool.waiting)} waiting" if self._spool.waiting else ""
+        if self._orders is not None:
+            waiting += f"; runs {', '.join(self._settings.commands)} when the hub asks for it"
         checks = ", ".join(check.id for check in self._settings.checks) or "nothing"
         self._say(f"checks {checks} for {self._settings.hub} as {self._settings.instance_id}{waiting}")
         rhythms = [self._thread(partial(self._check, checks)) for checks in _rhythms(self._settings)]
         self._thread(self._send)
+        if self._orders is not None:
+            rhythms.append(self._thread(partial(self._orders.run, self._stopping)))
+        for allowed in self._settings.commands.values():
+            self._detail(f"allows {allowed}")
         systemd.notify("READY=1")
         while not select.select([self._ears], [], [], systemd.watchdog())[0]:
             systemd.notify("WATCHDOG=1")

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tocsin.agent import enrolment
 from tocsin.checkers.checks import BaseChecker, CheckResult, Options, checkers
 from tocsin.checkers.running import build
 from tocsin.core import config
 from tocsin.core.errors import Misconfigured, TocsinError, UnknownPlugin
+
+if TYPE_CHECKING:
+    from tocsin.agent.allowed import Allowed
 
 USUAL_FILE: Final = Path("/etc/tocsin/agent.toml")
 INTERVAL: Final = 60.0
@@ -50,6 +53,7 @@ class Settings:
     max_bytes: int
     max_age: float
     remarks: list[str]
+    commands: "Mapping[str, Allowed]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class _Told:
     interval: float = INTERVAL
     defaults: bool = True
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    commands: "Mapping[str, Allowed]" = field(default_factory=dict)
 
 
 class _Absent(BaseChecker[Options]):
@@ -102,6 +107,7 @@ def read(path: Path | None, only: list[str] | None = None) -> Settings:
         max_bytes=config.number("TOCSIN_SPOOL_MAX_MB") * 1_000_000,
         max_age=config.number("TOCSIN_SPOOL_MAX_AGE"),
         remarks=_remarks(enrolled, ours),
+        commands=told.commands,
     )
 
 
@@ -137,9 +143,10 @@ def _understood(path: Path, document: dict[str, Any]) -> _Told:
         _interval(document, INTERVAL, f"{path}: interval"),
         _field(document, "defaults", True, bool, f"{path}: defaults"),
         _tables(document.pop("checks", {}), path),
+        _commands(document.pop("commands", {}), path),
     )
     if document:
-        known = "hub, interval, defaults and tables [checks.<id>]"
+        known = "hub, interval, defaults and tables [checks.<id>] and [commands.<name>]"
         raise Misconfigured(f"{path}: {next(iter(document))}: there is no such field; there are {known}")
     return told
 
@@ -155,6 +162,14 @@ def _tables(checks: object, path: Path) -> dict[str, dict[str, Any]]:
         if not isinstance(table, dict):
             raise Misconfigured(f"{path}: checks.{name}: expected a table [checks.{name}]")
     return checks
+
+
+def _commands(tables: object, path: Path) -> "Mapping[str, Allowed]":
+    if tables == {}:
+        return {}
+    from tocsin.agent import allowed  # with it comes re2: those that allow nothing stay as small as they are
+
+    return allowed.read(tables, path)
 
 
 def _field(table: dict[str, Any], name: str, default: T, kind: type[T], where: str) -> T:
