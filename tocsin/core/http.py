@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
-from typing import Final, cast
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import httptools
+import msgspec
 
 from tocsin.core import clock
 from tocsin.core.errors import Rejected, Unavailable
@@ -39,13 +40,22 @@ class Response:
         """The beginning of the body, for people to read in an error."""
         return " ".join(self.body[: limit * 4].decode("utf-8", "replace").split())[:limit]
 
-    def require_success(self) -> None:
-        """Raise Unavailable for what may pass later, Rejected for what will not."""
+    def json(self) -> dict[str, Any]:
+        """The body's JSON object; an empty one where it holds none."""
+        try:
+            return msgspec.json.decode(self.body, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return {}
+
+    def require_success(self, retry_after: float | None = None) -> None:
+        """Raise Unavailable for what may pass later, Rejected for what will not. ``retry_after`` is what a
+        receiver asks for in words of its own, where it has no ``Retry-After``."""
         if 200 <= self.status < 300:
             return
         said = f"HTTP {self.status}" + (f": {self.text()}" if self.body else "")
         if self.status in _RETRYABLE or self.status >= 500:
-            raise Unavailable(said, self.retry_after())
+            asked = self.retry_after()
+            raise Unavailable(said, retry_after if asked is None else asked)
         raise Rejected(said)
 
     def retry_after(self) -> float | None:

@@ -64,6 +64,14 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=False):
     note: str = ""  # about the message itself, such as why it comes by this channel
 
     @property
+    def key(self) -> str:
+        """What its incident goes by at services that keep problems of their own: other installations, and
+        incidents after this one, have others. At most 32 letters, digits and dashes."""
+        if self.incident_id is None or self.opened_at is None:
+            return self.id
+        return f"tocsin-{self.incident_id}-{int(self.opened_at.timestamp())}"
+
+    @property
     def headline(self) -> str:
         """One line: ``[FIRING] HighCPU on web-1``."""
         if self.subject:

@@ -21,6 +21,13 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
+def cut_bytes(text: str, most: int) -> str:
+    """At most ``most`` bytes of UTF-8, no character cut in two."""
+    if len(text.encode()) <= most:
+        return text
+    return text.encode()[: max(0, most - 3)].decode(errors="ignore").rstrip() + "…"
+
+
 def told_of(alert: MessageAlert) -> str:
     """An alert in a line or two: ``HighCPU on web-1 · firing``, then its source's words."""
     where = alert.labels.get("instance", "")
@@ -49,8 +56,8 @@ def links(message: Message) -> list[tuple[str, str]]:
     return [(name, url) for name, url in named if url]
 
 
-def plain(message: Message, most: int, *, headline: bool = True) -> str:
+def plain(message: Message, most: int, *, headline: bool = True, link: bool = True) -> str:
     """All of it in at most ``most`` characters; the link to the incident and the trace always fit."""
-    ending = f"\n\n{message.url}\ntrace {message.trace_id}"
+    ending = "\n\n" + (f"{message.url}\n" if link else "") + f"trace {message.trace_id}"
     said = "\n\n".join([message.headline, *lines(message)] if headline else lines(message))
     return cut(said, max(0, most - len(ending))) + ending
