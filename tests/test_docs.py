@@ -211,7 +211,7 @@ def _tracked() -> list[str]:
 
 
 TRACKED: Final = [f"/{path}" for path in _tracked()]
-MADE_BY_READERS: Final = {"receiver.py", "beacon.py", "ntfy.py", "entropy.py", "headline.py"}
+MADE_BY_READERS: Final = {"receiver.py", "beacon.py", "gotify.py", "entropy.py", "headline.py"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -432,14 +432,15 @@ def test_the_driver_is_found_by_its_entry_point(folder: Path) -> None:
 
 
 async def test_the_notify_driver_sends(folder: Path, receiver: Receiver) -> None:
-    kind = _registry(folder, BaseNotifyDriver, "tocsin/notify/drivers/ntfy.py").get("ntfy")
+    kind = _registry(folder, BaseNotifyDriver, "tocsin/notify/drivers/gotify.py").get("gotify")
     driver = kind(kind.Config(url=receiver.url, token="secret"))
+    receiver.default.body = b'{"id": 25}'
     client = Client()
-    assert await driver.send(sample_message(clock.now(), "trace"), client) == "HTTP 200"
+    assert await driver.send(sample_message(clock.now(), "trace"), client) == "id=25"
     client.close()
     [request] = receiver.received
-    assert request.headers["authorization"] == "Bearer secret"
-    assert request.body.startswith(b"[TEST] Test message from Tocsin\n")
+    assert request.headers["x-gotify-key"] == "secret"
+    assert request.json["title"] == "[TEST] Test message from Tocsin"
 
 
 def test_the_checker_looks(folder: Path) -> None:
