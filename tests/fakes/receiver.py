@@ -86,7 +86,7 @@ def receiver() -> Iterator[Receiver]:
             self.end_headers()
             self.wfile.write(answer.body)
 
-        do_GET = do_POST
+        do_GET = do_PUT = do_PATCH = do_POST
 
         def log_message(self, *args: object) -> None:
             return

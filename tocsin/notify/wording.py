@@ -2,11 +2,14 @@
 cut, and a link leads to the rest."""
 
 from typing import Final
+from urllib.parse import quote, urlsplit
 
 from tocsin.notify.message import ACKNOWLEDGED, DIGEST, RESOLVED, Message, MessageAlert
 
+MAX_URL: Final = 2000
 GREEN, GREY = "#2e9e5b", "#6b7280"
 _COLOURS: Final = {"critical": "#d32f2f", "error": "#e8590c", "warning": "#e0a100", "info": "#2b7cd3"}
+_SIGNS: Final = {"critical": "🔴", "error": "🟠", "warning": "🟡", "info": "🔵"}
 
 
 def colour(message: Message) -> str:
@@ -14,6 +17,13 @@ def colour(message: Message) -> str:
     if message.kind == RESOLVED:
         return GREEN
     return GREY if message.kind == ACKNOWLEDGED else _COLOURS.get(message.severity, GREY)
+
+
+def sign(message: Message) -> str:
+    """The same where a service shows no colours."""
+    if message.kind == RESOLVED:
+        return "✅"
+    return "👀" if message.kind == ACKNOWLEDGED else _SIGNS.get(message.severity, "⚪")
 
 
 def cut(text: str, most: int) -> str:
@@ -35,14 +45,17 @@ def told_of(alert: MessageAlert) -> str:
     return f"{head} · {alert.status}" + (f"\n{cut(alert.text, 600)}" if alert.text else "")
 
 
-def lines(message: Message) -> list[str]:
-    """What it says below its headline, the most important first."""
-    said = [message.body] if message.body else [told_of(alert) for alert in message.alerts]
-    if message.actor and not message.body:
-        said.insert(0, message.text)
-    if message.more_alerts and not message.body:
-        said.append(f"… and {message.more_alerts} more")
-    said += [cut(finding, 250) for finding in message.findings[:9]]
+def about(message: Message) -> list[str]:
+    """What it is about: a template's text, or a person's deed and the alerts."""
+    if message.body:
+        return [message.body]
+    deed = [message.text] if message.actor else []
+    return deed + [told_of(alert) for alert in message.alerts]
+
+
+def beside(message: Message) -> list[str]:
+    """What is to be known besides: what was found, who is on it, why it comes this way."""
+    said = [cut(finding, 250) for finding in message.findings[:9]]
     if message.owner and message.kind not in (RESOLVED, DIGEST):
         said.append(f"{message.owner} is on it")
     if message.note:
@@ -50,10 +63,27 @@ def lines(message: Message) -> list[str]:
     return said
 
 
+def lines(message: Message) -> list[str]:
+    """What it says below its headline, the most important first."""
+    more = [f"… and {message.more_alerts} more"] if message.more_alerts and not message.body else []
+    return about(message) + more + beside(message)
+
+
 def links(message: Message) -> list[tuple[str, str]]:
-    """Where to go from here: a name and a URL each."""
+    """Where to go from here: a name and a URL each, fit to stand in any markup."""
     named = [("Open in Tocsin", message.url), ("Runbook", message.runbook), ("Logs", message.logs)]
-    return [(name, url) for name, url in named if url]
+    return [(name, url) for name, given in named if (url := _web(given))]
+
+
+def _web(url: str) -> str:
+    """A URL that a browser opens; empty where it is none: some services refuse a whole message for it."""
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:
+        whole = None
+    fit = quote(url, safe="%/:?#[]@!$&*+,;=~", errors="replace") if whole else ""
+    return fit if len(fit) <= MAX_URL else ""
 
 
 def plain(message: Message, most: int, *, headline: bool = True, link: bool = True) -> str:

@@ -48,6 +48,7 @@ class BaseDriver(ABC, Generic[C]):
     timeout: ClassVar[float] = 10.0
     rate: ClassVar[Rate | None] = None
     folds: ClassVar[bool] = False
+    shows_owner: ClassVar[bool] = False  # it is told who takes an incident on, besides what happens to it
     modes: ClassVar[tuple[str, ...]] = (NEW,)  # the first is what a channel does unless it says otherwise
 
     def __init__(self, config: C) -> None:
@@ -65,7 +66,7 @@ class ThreadedDriver(BaseDriver[C]):
     """One whose service lets a message be changed or answered later. Each call may come twice for one
     message, after a crash. Raises as ``send`` does; ``edit`` and ``reply`` also Gone."""
 
-    modes = MODES
+    modes: ClassVar[tuple[str, ...]] = MODES
 
     async def send(self, message: Message, http: Client) -> str:
         handle = await self.post(message, http)
