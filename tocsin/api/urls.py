@@ -2,6 +2,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from tocsin.api import definitions, events, fleet, logs, monitors, opsgenie, pipelines
 from tocsin.api.alertmanager.urls import URLS as ALERTMANAGER
+from tocsin.api.commands import take as take_commands
 from tocsin.api.enroll import enroll
 from tocsin.api.lists import LISTS, listed
 from tocsin.api.preview import preview
@@ -29,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/events/recent", events.recent),
     path("api/health/summary", fleet.summary, name="api-health-summary"),
     path("api/fleet/state", fleet.state, name="api-fleet-state"),
+    path("api/fleet/commands/", take_commands, name="api-fleet-commands"),
     path("api/logs", logs.lines, name="api-logs"),
     path("orchestration/pipeline/", pipelines.start, name="pipeline-start"),
     path("orchestration/pipeline/sync/", pipelines.start, {"wait": True}, name="pipeline-sync"),

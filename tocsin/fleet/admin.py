@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from tocsin.db.admin import RecordAdmin
-from tocsin.fleet.models import Enrolment, Event, Heartbeat, Instance, Ping
+from tocsin.fleet.models import Command, Enrolment, Event, Heartbeat, Instance, Ping
 
 
 @admin.register(Heartbeat)
@@ -29,6 +29,13 @@ class EventAdmin(RecordAdmin):
 class InstanceAdmin(RecordAdmin):
     list_display = ("instance_id", "state", "status", "last_seen_at", "version", "address", "key_prefix")
     search_fields = ("instance_id", "hostname")
+
+
+@admin.register(Command)
+class CommandAdmin(RecordAdmin):
+    list_display = ("id", "asked_at", "machine", "name", "state", "exit_code", "finished_at", "run_id")
+    search_fields = ("=run_id", "=trace_id", "machine")
+    search_help_text = "A run id, a trace id, or an instance."
 
 
 @admin.register(Enrolment)

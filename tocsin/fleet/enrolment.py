@@ -74,6 +74,11 @@ def revoke(*, instance_id: str, now: datetime) -> None:
         instance.save(update_fields=["key_revoked_at"])
 
 
+def holder(key: str) -> Instance | None:
+    """The instance whose key in force this is."""
+    return Instance.objects.filter(key_digest=digest_of(key), key_revoked_at=None).first()
+
+
 def agents() -> dict[str, Sender]:
     """Every agent by its key's digest, also those whose key was revoked, as intake knows senders."""
     rows = Instance.objects.exclude(key_digest=None).values_list(

@@ -1,5 +1,5 @@
 """Heartbeat (what must come again and again), Ping (each time it came), Instance (a machine with an agent),
-Enrolment (how it gets its key), Event (the feed)."""
+Command (what such a machine is asked to run), Enrolment (how it gets its key), Event (the feed)."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -113,6 +113,8 @@ class Instance(models.Model):
     clock_offset = models.FloatField(default=0, help_text="Seconds that its clock is ahead of this one.")
     waiting = models.PositiveIntegerField(default=0, help_text="Rounds of checks that it still holds.")
     dropped = JsonText(default=dict, help_text="What it had to drop, by kind.")
+    allows = JsonText(default=dict, help_text="The commands that its own configuration allows.")
+    listened_at = models.DateTimeField(null=True, blank=True, help_text="When it asked for some, roughly.")
     spools = JsonText(default=dict, help_text="The last round taken in, by spool; the newest spools.")
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
@@ -132,6 +134,52 @@ class Instance(models.Model):
 
     def __str__(self) -> str:
         return self.instance_id
+
+
+class Command(models.Model):
+    """What an instance is asked to run, for a node of a pipeline's run. It names that run and that node and
+    knows no more of them."""
+
+    ASKED, TAKEN, DONE, FAILED = "asked", "taken", "done", "failed"
+    REFUSED, EXPIRED, INTERRUPTED = "refused", "expired", "interrupted"
+    STATES: ClassVar = [(s, s) for s in (ASKED, TAKEN, DONE, FAILED, REFUSED, EXPIRED, INTERRUPTED)]
+    OPEN: ClassVar = (ASKED, TAKEN)
+
+    id = models.CharField(max_length=32, primary_key=True)
+    instance = models.ForeignKey(
+        Instance, models.SET_NULL, null=True, blank=True, related_name="commands", db_index=False
+    )
+    machine = models.CharField(max_length=255, help_text="The instance's id, also once that is gone.")
+    name = models.CharField(max_length=64)
+    arguments = JsonText(default=dict)
+    run_id = models.CharField(max_length=32)
+    node = models.CharField(max_length=64)
+    trace_id = models.CharField(max_length=64)
+    state = models.CharField(max_length=16, choices=STATES, default=ASKED)
+    asked_at = models.DateTimeField()
+    expires_at = models.DateTimeField(help_text="From then on nobody waits for it.")
+    taken_at = models.DateTimeField(null=True, blank=True)
+    taken_by = models.CharField(
+        max_length=32, default="", blank=True, help_text="Which process of the agent."
+    )
+    finished_at = models.DateTimeField(null=True, blank=True)
+    took_seconds = models.FloatField(null=True, blank=True)
+    exit_code = models.IntegerField(null=True, blank=True)
+    output = models.TextField(default="", blank=True, help_text="The end of what it said.")
+    reason = models.TextField(default="", blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            # A node asks once, however often it is walked.
+            models.UniqueConstraint(fields=["run_id", "node"], name="command_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["instance", "state"], name="command_instance"),
+            models.Index(fields=["state", "expires_at"], name="command_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.machine}"
 
 
 class Enrolment(models.Model):

@@ -1,9 +1,9 @@
 """The engine: walks runs from node to node, many runs at a time.
 
 Nodes have no effect outside, so that a whole walk is computed first and then written at once: the
-run's advance, its stages and its deliveries are one transaction, and a crash before it leaves the
-run as it was, for the next worker to walk again. Slow nodes are errands: the run stays leased while
-they are about, and walks on with what they bring.
+run's advance, its stages, its deliveries and the commands it asks for are one transaction, and a crash
+before it leaves the run as it was, for the next worker to walk again. Slow nodes are errands: the run stays
+leased while they are about, and walks on with what they bring.
 """
 
 import time
@@ -23,6 +23,7 @@ from tocsin.core.ids import new_id
 from tocsin.core.labels import encode
 from tocsin.db import bulk
 from tocsin.db.work import LEFT_TO_OTHERS
+from tocsin.fleet import commands
 from tocsin.notify.services import Outgoing, create_deliveries
 from tocsin.orchestration.definitions import Choice, graph_of_version
 from tocsin.orchestration.graph import Graph, Step
@@ -209,6 +210,7 @@ def _write(progress: list[Progress], token: str, now: datetime, room: Mapping[in
         bulk.insert(StageExecution, _STAGE_COLUMNS, [stage for one in kept for stage in one.stages])
         made = [item for one in kept for item in one.outgoing]
         outgoing = create_deliveries(made, now, token, room)
+        commands.ask([order for one in kept for order in one.orders], now)
     errands = [Errand(one.walk, one.errand) for one in kept if one.goes_out]
     return Advanced(outgoing, errands, {item.channel_id for item in made})
 

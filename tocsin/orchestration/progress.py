@@ -8,6 +8,7 @@ from tocsin.core import log
 from tocsin.core.labels import encode
 from tocsin.db import bulk
 from tocsin.db.work import backoff
+from tocsin.fleet.commands import Order
 from tocsin.notify.services import Outgoing
 from tocsin.orchestration.definition import FAIL, FAILED
 from tocsin.orchestration.graph import Step
@@ -39,6 +40,7 @@ class Progress:
         self._short_of = short_of
         self.stages: list[bulk.Row] = []
         self.outgoing: list[Outgoing] = []
+        self.orders: list[Order] = []
         self.errand: list[Step] = []
         self._held_up: set[str] = set()  # nodes whose turn it is and who cannot be left in this pass
         self._error = ""  # of a node that is tried again, or that fails the run
@@ -76,6 +78,7 @@ class Progress:
     def left(self, step: Step, outcome: Outcome, given: str, gave: str, began: Any, took: float) -> None:
         """A node gave its outcome, or waits."""
         name = step.spec.id
+        self.orders += outcome.orders
         if outcome.wake_at is not None:
             self._wait(step, outcome, given, gave, began, took)
             return

@@ -11,6 +11,7 @@ from tocsin.alerts import retention as alerts
 from tocsin.core import config
 from tocsin.db import bulk
 from tocsin.db.thinning import Walk, drop, hold, step
+from tocsin.fleet import commands
 from tocsin.notify import retention as deliveries
 from tocsin.orchestration.models import PipelineRun
 
@@ -42,6 +43,7 @@ def _runs_and_messages(now: datetime) -> int:
         step(deliveries.drop_sent, before, STEP)
         + step(_drop_runs, _runs.find(before, STEP, deliveries.of_runs))
         + step(alerts.drop_parked, before, STEP)
+        + step(commands.drop_old, before, STEP)
     )
 
 

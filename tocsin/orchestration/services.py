@@ -12,6 +12,8 @@ from tocsin.alerts.models import Alert, AlertHistory, Incident
 from tocsin.core import config, doorbell
 from tocsin.core.errors import Rejected, Unknown
 from tocsin.core.ids import new_id
+from tocsin.fleet import commands
+from tocsin.fleet.models import Instance
 from tocsin.orchestration import engine
 from tocsin.orchestration.definitions import Choice
 from tocsin.orchestration.models import PipelineRun, StageExecution
@@ -53,6 +55,25 @@ def approve(*, run_id: str, node: str, approved: bool, actor: str, now: datetime
         # A worker that has the run in this moment loses it, and with it what it knew of the answer.
         PipelineRun.objects.filter(pk=run_id).update(due_at=now, lease="")
     doorbell.ring()
+
+
+def end_command(*, instance: Instance, told: commands.Ended, now: datetime) -> None:
+    """Keep how a command ended, and wake the run that waits for that. One that this instance was not asked
+    for is passed over."""
+    command = commands.asked_of(instance, told.id)
+    if command is None:
+        return
+    with transaction.atomic():
+        run = PipelineRun.objects.select_for_update().filter(pk=command.run_id, due_at__isnull=False).first()
+        if commands.end(command, told, now) and run is not None and _waits(run.pk, command.node):
+            # As with an approval: a worker that has the run in this moment loses it.
+            PipelineRun.objects.filter(pk=run.pk).update(due_at=now, lease="")
+    doorbell.ring()
+
+
+def _waits(run_id: str, node: str) -> bool:
+    last = StageExecution.objects.filter(run_id=run_id, stage=node).order_by("pk").last()
+    return last is not None and last.state == StageExecution.WAITING
 
 
 def begin(*, incident_id: int, definition: str = "", trace_id: str = "", now: datetime) -> PipelineRun:

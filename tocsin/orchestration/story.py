@@ -390,6 +390,12 @@ def _answer(output: dict[str, Any]) -> str:
     return f"{output.get('by', '')} said {'yes' if output['approved'] else 'no'}"
 
 
+def _ran(output: dict[str, Any]) -> str:
+    asked = f"{output.get('command', '')} on {output.get('instance', '')}"
+    code = output.get("exit_code")
+    return asked if code is None else f"{asked}: exit code {code}"
+
+
 def _until(output: dict[str, Any]) -> str:
     return f"until {output['until'][:19].replace('T', ' ')} UTC" if output.get("until") else ""
 
@@ -417,4 +423,5 @@ _NOTES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "condition": _holds,
     "http": _answered,
     "enrich": _added,
+    "run_command": _ran,
 }

@@ -29,7 +29,7 @@ from tocsin.core.http import Client
 from tocsin.db import bulk
 from tocsin.db.checkpoint import checkpoint
 from tocsin.db.work import Worker
-from tocsin.fleet import feed
+from tocsin.fleet import commands, feed
 from tocsin.fleet.watch import watch, watch_instances
 from tocsin.notify import outbox
 from tocsin.notify.lanes import Lanes
@@ -109,6 +109,7 @@ class Turn:
         return (
             expire(self._now)
             + unsilence(self._now)
+            + commands.expire(self._now)
             + self._take_up_runs()
             + self._take_up_deliveries()
             + alerts.close_resolved(self._now)

@@ -1,9 +1,10 @@
 """Pipeline nodes: one file for each. The one kind of plug-in that may use the database.
 
 A node calls one service and hands its result on. A ``BatchNode`` does its work for many runs at a time and
-makes nothing happen outside: what is to be sent it returns as ``outgoing``, written in the transaction
-that advances the run. One that must wait for somebody else, such as a server, is a ``SlowNode``: it works
-beside the turns, for one run, and may be asked again for the same run after a crash.
+makes nothing happen outside: what is to be sent it returns as ``outgoing``, commands for machines as
+``orders``, both written in the transaction that advances the run. One that must wait for somebody else, such
+as a server, is a ``SlowNode``: it works beside the turns, for one run, and may be asked again for the same
+run after a crash.
 """
 
 from abc import ABC, abstractmethod
@@ -19,6 +20,7 @@ from tocsin.checkers.services import CheckSet
 from tocsin.core import secret_fields
 from tocsin.core.http import Client
 from tocsin.core.registry import Registry
+from tocsin.fleet.commands import Order
 from tocsin.notify.services import Outgoing
 from tocsin.orchestration.definition import NEXT
 
@@ -105,7 +107,8 @@ class Context(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """What a node gave for one run: snapshots of its input and output, and what to send.
+    """What a node gave for one run: snapshots of its input and output, what to send, and the commands that
+    instances are asked for.
 
     With ``wake_at`` the run waits: the node is asked again then, or when somebody wakes the run earlier,
     and finds its output in the walk's ``waiting``.
@@ -116,6 +119,7 @@ class Outcome(msgspec.Struct):
     outgoing: list[Outgoing] = []
     exit: str = NEXT
     wake_at: datetime | None = None
+    orders: list[Order] = []
 
 
 class BaseNode(ABC, Generic[C]):
