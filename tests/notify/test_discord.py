@@ -44,7 +44,7 @@ async def test_the_card_says_what_is_the_matter(discord: Discord) -> None:
     )  # fmt: skip
     assert (await send(_driver(discord), told)).startswith("message_id=13")
     embed = _embed(discord)
-    assert embed["title"] == "\\[FIRING\\] HighCPU on web-1"
+    assert embed["title"] == "[FIRING] HighCPU on web-1"
     assert embed["timestamp"] == "2026-11-21T12:00:00+00:00"
     assert embed["footer"]["text"] == "critical · trace 4bf92f3577b34da6a3ce929d0e0e4736"
     assert embed["description"] == (
@@ -123,7 +123,7 @@ async def test_what_was_posted_can_say_something_else(discord: Discord) -> None:
     for _ in range(2):  # as after a crash
         await driver.edit(handle, message(kind="resolved"), http)
     http.close()
-    assert _embed(discord)["title"] == "\\[RESOLVED\\] HighCPU on web-1"
+    assert _embed(discord)["title"] == "[RESOLVED] HighCPU on web-1"
 
 
 async def test_a_message_that_somebody_removed_is_gone(discord: Discord) -> None:

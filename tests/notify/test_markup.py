@@ -17,7 +17,15 @@ MARKDOWN, HTML, PLAIN = markup.markdown(), markup.html("<br>", markup.utf8), mar
 ALL = pytest.mark.parametrize("kind", [MARKDOWN, HTML, PLAIN], ids=["markdown", "html", "text"])
 # Texts of which most would mark something if they could.
 SPICY = st.text(st.sampled_from(list("a1 \n\t\\`*_~|<>[]()#+-=!.:&;\"'@/")) | st.characters(codec="utf-8"))
-PLAIN_TOKENS = {"inline", "text", "text_special", "softbreak", "paragraph_open", "paragraph_close"}
+PLAIN_TOKENS = {
+    "inline",
+    "text",
+    "text_special",
+    "softbreak",
+    "hardbreak",
+    "paragraph_open",
+    "paragraph_close",
+}
 
 
 class Seen(HTMLParser):

@@ -9,14 +9,18 @@ from typing import Final
 import msgspec
 
 from tocsin.notify.message import Message
-from tocsin.notify.wording import about, beside, links
+from tocsin.notify.wording import about, beside, links, sign
+
+MAX_HEADLINE: Final = 300
 
 _STEERING: Final = re.compile(  # control characters, and those that turn the direction of text around
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _MENTION: Final = re.compile(r"(?<![^\W_])@(?=\w)")
 # Addresses stay as they are, so that they can be followed; what they hold means nothing in Markdown.
-_MARKS: Final = re.compile(r"(https?://[\w\-./:?=&%#+,;$]+)|([\\`*_~|<\[\]]|&(?=#?\w+;)|^[#>+=-])", re.M)
+_MARKS: Final = re.compile(
+    r"(https?://[\w\-./:?=&%#+,;$]+)|([\\`*_~|<]|\](?=[(\[:])|&(?=#?\w+;)|^[#>+=-])", re.M
+)
 _INDENT: Final = re.compile(r"^[ \t]+", re.M)
 
 
@@ -118,6 +122,15 @@ def linked(message: Message, most: int, markup: Markup) -> str:
 def source(message: Message, most: int, markup: Markup) -> str:
     """Its severity, and the trace by which all of its story is found."""
     return fit(f"{message.severity} · trace {message.trace_id}", most, markup)
+
+
+def whole(message: Message, most: int, markup: Markup) -> str:
+    """All of it, for services that show one text."""
+    head = f"{sign(message)} {markup.bold(headline(message, MAX_HEADLINE, markup))}"
+    ending = linked(message, most // 2, markup), source(message, MAX_HEADLINE, markup)
+    gap = _gap(markup)
+    room = most - sum(markup.size(part + gap) for part in (head, *ending))
+    return gap.join(filter(None, [head, said(message, room, markup), *ending]))
 
 
 def _part(text: str, most: int, markup: Markup) -> str:
