@@ -18,7 +18,7 @@ from tocsin.checkers import monitors
 from tocsin.checkers.models import CheckRun
 from tocsin.checkers.setup import Setup
 from tocsin.core import clock
-from tocsin.fleet import enrolment
+from tocsin.fleet import commands, enrolment, instances
 from tocsin.fleet.models import Event, Heartbeat
 from tocsin.intelligence.models import AnalysisRun
 from tocsin.notify.models import NotificationChannel
@@ -48,6 +48,9 @@ def night(alice: Client, world: World) -> World:
     accounts.create_api_key(name="ci", scope="ingest", now=now)
     key = enrolment.offer(now=now, by="<b>ann</b>")
     enrolment.enrol(token=key, instance_id="<b>web-1</b>", hostname="web-1", version="1", now=now)
+    asked = {"run_id": "run", "node": "do", "trace_id": "trace", "expires_at": now}
+    machine = instances.named("<b>web-1</b>")
+    commands.ask([commands.Order(machine, "restart", {"unit": "<b>nginx</b>"}, **asked)], now)
     accounts.create_sign_in_link(user=accounts.admin_user(), now=now)
     PipelineDefinition.objects.get_or_create(name="plain", defaults={"updated_at": now})
     sources.create_source(name="zabbix", labels={"team": "<b>db</b>"}, now=now)

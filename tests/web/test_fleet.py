@@ -14,8 +14,8 @@ from tocsin.alerts.events import Beat, CheckTold, FeedEvent, Push
 from tocsin.alerts.intake.beside import Told
 from tocsin.alerts.models import Incident
 from tocsin.core import clock
-from tocsin.fleet import enrolment, feed, heartbeats, instances
-from tocsin.fleet.models import Enrolment, Instance
+from tocsin.fleet import commands, enrolment, feed, heartbeats, instances
+from tocsin.fleet.models import Command, Enrolment, Instance
 from tocsin.fleet.watch import watch, watch_instances
 from tocsin.web.views import fleet
 
@@ -288,3 +288,22 @@ def test_messages_have_the_link(world: World, settings: Any) -> None:
     world.resolve()
     world.work()
     assert re.fullmatch(r"https://grafana/explore\?q=\S+&from=\d{13}&to=\d{13}", world.sent[1]["logs"])
+
+
+def test_commands_that_a_machine_allows_and_ran(alice: Client, world: World) -> None:
+    nasty = NASTY[0]
+    found = enrolled("web-1")
+    assert "Commands" not in open_page(alice, page_of("web-1")).text
+    offer = commands.Offer("restart", f"Restart {nasty}", {"unit": "nginx|php"})
+    commands.listen(found, [offer], clock.now())
+    page = open_page(alice, page_of("web-1"))
+    assert "unit=nginx|php" in page.text and "It was asked for none yet." in page.text
+    told = {"run_id": "r1", "node": "do", "trace_id": "t", "expires_at": clock.now()}
+    commands.ask([commands.Order(found, "restart", {"unit": nasty}, **told)], clock.now())
+    ended = commands.Ended(Command.objects.get().pk, "done", 3, f"said {nasty}", f"why {nasty}", 1.5)
+    commands.end(Command.objects.get(), ended, clock.now())
+    page = open_page(alice, page_of("web-1"))
+    assert f"unit={nasty}" in page.text and f"said {nasty}" in page.text and f"why {nasty}" in page.text
+    assert "exit code 3, 1.5 s" in page.text
+    assert "/runs/r1/" in page.attributes("href")
+    assert not can_run(page)

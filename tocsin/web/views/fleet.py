@@ -30,6 +30,7 @@ DRAWN: Final = timedelta(hours=12)
 MOST_RUNS: Final = 20_000
 ALERTS_SHOWN: Final = 50
 EVENTS_SHOWN: Final = 20
+COMMANDS_SHOWN: Final = 10
 LONG_NAME: Final = 22  # cut by the page where it is narrow: told in full by its title
 TOKEN: Final = "enrolment"
 
@@ -132,6 +133,8 @@ def instance(request: HttpRequest, instance_id: int) -> HttpResponse:
             "checks": _checks(found, now),
             "alerts": alerts[:ALERTS_SHOWN],
             "more_alerts": len(alerts) > ALERTS_SHOWN,
+            "allows": sorted(found.allows.items()),
+            "commands": list(found.commands.order_by("-pk")[:COMMANDS_SHOWN]),
             "events": list(Event.objects.filter(source__in=names).order_by("-pk")[:EVENTS_SHOWN]),
         },
     )
