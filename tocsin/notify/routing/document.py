@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from tocsin.core import durations
 from tocsin.core.errors import Rejected
 from tocsin.core.matchers import EQUAL, REGEX, Matcher, matcher, parse
 from tocsin.notify.routing.intervals import TimeInterval, holiday
-from tocsin.notify.routing.lines import Node, Problem, Unsound, Where, path
+from tocsin.notify.routing.lines import Node, Problem, Unsound, Where, problem, validated
 
 MOST_ROUTES: Final = 5_000
 DEEPEST: Final = 30
@@ -105,12 +105,9 @@ class Routing(_Written):
 def read(document: object, written: Node | None = None) -> Routing:
     """A tree out of a decoded document; ``written`` tells the lines of it. Raises Unsound, which tells all
     that is wrong."""
-    try:
-        _bounded(document)
-        routing = Routing.model_validate(document)
-    except ValidationError as error:
-        raise Unsound([_problem(found["loc"], _said(found), written) for found in error.errors()]) from None
-    problems = [_problem(where, message, written) for where, message in _mistakes(routing)]
+    _bounded(document)
+    routing = validated(Routing, document, written)
+    problems = [problem(where, message, written) for where, message in _mistakes(routing)]
     if problems:
         raise Unsound(problems)
     return routing
@@ -121,19 +118,6 @@ def walk(route: Route, where: Where = ("route",)) -> Iterator[tuple[Where, Route
     yield where, route
     for place, below in enumerate(route.routes):
         yield from walk(below, (*where, "routes", place))
-
-
-def _problem(where: Iterable[str | int], message: str, written: Node | None) -> Problem:
-    """What is wrong, at the line of the nearest value that was written."""
-    steps = tuple(step for step in where if step != "[key]")
-    node, further = written.nearest(steps) if written else (None, steps)
-    return Problem(node.line if node else 0, path((*(node.where if node else ()), *further)), message)
-
-
-def _said(found: Any) -> str:
-    """What pydantic found, without its prefix, in our words where it speaks of Python."""
-    told = {"extra_forbidden": "there is no such field", "missing": "it is missing"}
-    return told.get(found["type"]) or str(found["msg"]).removeprefix("Value error, ")
 
 
 def _bounded(document: object) -> None:

@@ -37,22 +37,22 @@ def minute(text: str) -> int:
     return int(text[:2]) * 60 + int(text[3:])
 
 
-def weekdays(text: str) -> Range:
+def read_weekdays(text: str) -> Range:
     """``monday:friday`` or ``saturday``. Raises ValueError."""
     return _ordered(text, lambda word: _listed(word, WEEKDAYS, "day of the week"))
 
 
-def months(text: str) -> Range:
+def read_months(text: str) -> Range:
     """``march:may``, ``1:3`` or ``december``. Raises ValueError."""
     return _ordered(text, _month)
 
 
-def years(text: str) -> Range:
+def read_years(text: str) -> Range:
     """``2026:2028`` or ``2026``. Raises ValueError."""
     return _ordered(text, lambda word: _number(word, "year"))
 
 
-def days_of_month(text: str) -> Range:
+def read_days_of_month(text: str) -> Range:
     """``1:5``, ``15`` or ``-3:-1``, which are the month's last three. Raises ValueError."""
     first, last = _range(text, lambda word: _number(word, "day of the month"))
     for day in (first, last):
@@ -162,10 +162,10 @@ class TimeInterval(BaseModel):
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     times: list[TimeRange] | None = None
-    weekdays: list[Annotated[str, _text(weekdays)]] | None = None
-    days_of_month: list[Annotated[str, _text(days_of_month)]] | None = None
-    months: list[Annotated[str, _text(months)]] | None = None
-    years: list[Annotated[str, _text(years)]] | None = None
+    weekdays: list[Annotated[str, _text(read_weekdays)]] | None = None
+    days_of_month: list[Annotated[str, _text(read_days_of_month)]] | None = None
+    months: list[Annotated[str, _text(read_months)]] | None = None
+    years: list[Annotated[str, _text(read_years)]] | None = None
     location: Annotated[str, _text(zone)] | None = None
     holidays: list[str] | None = None
     except_holidays: list[str] | None = None
@@ -206,10 +206,10 @@ def compiled(written: TimeInterval, holidays: Mapping[str, Iterable[str]]) -> In
         times=None if written.times is None else tuple(
             (minute(one.start_time), minute(one.end_time)) for one in written.times
         ),
-        weekdays=_ranges(weekdays, written.weekdays),
-        days_of_month=_ranges(days_of_month, written.days_of_month),
-        months=_ranges(months, written.months),
-        years=_ranges(years, written.years),
+        weekdays=_ranges(read_weekdays, written.weekdays),
+        days_of_month=_ranges(read_days_of_month, written.days_of_month),
+        months=_ranges(read_months, written.months),
+        years=_ranges(read_years, written.years),
         holidays=None if named is None else _days(named, holidays),
         except_holidays=_days(written.except_holidays or [], holidays),
     )  # fmt: skip

@@ -3,11 +3,12 @@
 Scalars stay the text that was written, as the fields they are for decide what they mean.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeVar
 
 import msgspec
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from tocsin.core.errors import Rejected
 
@@ -21,6 +22,7 @@ _BEGIN: Final = (yaml.SequenceStartEvent, yaml.MappingStartEvent)
 _END: Final = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
 
 Where = tuple[str | int, ...]
+M = TypeVar("M", bound=BaseModel)
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -97,6 +99,27 @@ def path(where: Where) -> str:
     """``("route", "routes", 3)`` as ``route.routes[3]``."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in where)
     return "".join(steps).removeprefix(".")
+
+
+def validated(model: type[M], document: object, written: Node | None = None) -> M:
+    """A document as its model has it; ``written`` tells the lines of it. Raises Unsound."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise Unsound([problem(found["loc"], _said(found), written) for found in error.errors()]) from None
+
+
+def problem(where: Iterable[str | int], message: str, written: Node | None) -> Problem:
+    """What is wrong, at the line of the nearest value that was written."""
+    steps = tuple(step for step in where if step != "[key]")
+    node, further = written.nearest(steps) if written else (None, steps)
+    return Problem(node.line if node else 0, path((*(node.where if node else ()), *further)), message)
+
+
+def _said(found: Any) -> str:
+    """What pydantic found, without its prefix, in our words where it speaks of Python."""
+    told = {"extra_forbidden": "there is no such field", "missing": "it is missing"}
+    return told.get(found["type"]) or str(found["msg"]).removeprefix("Value error, ")
 
 
 def read(text: str | bytes) -> Node:
