@@ -19,6 +19,8 @@ from tests.processes import Tocsin
 from tocsin.core import presence
 
 URL = "https://hooks.example.com/s3cr3t"
+PIPELINE = """{"name": "ask", "definition": {"nodes": [{"id": "ask", "type": "http",
+    "config": {"url": "https://x.example", "headers": {"Authorization": "s3cr3t-of-a-node"}}}]}}"""
 _CHANNELS = (
     "from tocsin.notify.models import NotificationChannel\n"
     "print(*(row.config['url'] for row in NotificationChannel.objects.all()))"
@@ -54,9 +56,12 @@ def rename_channel(data_dir: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An installation with a channel."""
+    """An installation with a channel, and a pipeline that has a secret."""
     folder = tmp_path_factory.mktemp("installation")
     done("prepare", data_dir=folder)
+    (folder / "pipeline.json").write_text(PIPELINE)
+    done("definition", "apply", str(folder / "pipeline.json"), data_dir=folder)
+    (folder / "pipeline.json").unlink()
     done("channel", "add", "ops", "--driver", "webhook", "--set", f"url={URL}", data_dir=folder)
     return folder
 
@@ -102,6 +107,15 @@ def test_what_was_saved_starts_again_elsewhere(installation: Path, saved: Path, 
     left = {path.name for path in empty.iterdir()} - {"log"}
     assert left <= {"secret-key", "secret-keys", "running.lock", "tocsin.sqlite3", "tocsin.sqlite3-wal",
                     "tocsin.sqlite3-shm", "tocsin.sqlite3.line"}  # fmt: skip
+
+
+def test_secrets_of_nodes_are_encrypted_in_it_and_come_back(saved: Path, empty: Path) -> None:
+    assert b"s3cr3t-of-a-node" not in gzip.decompress(saved.read_bytes())
+    done("restore", str(saved), data_dir=empty)
+    (empty / "pipeline.json").write_text(PIPELINE)
+    told = msgspec.json.decode(done("definition", "apply", "pipeline.json", "--json", data_dir=empty))
+    assert [step["kind"] for step in told["steps"]] == ["keep"], "it is the same, secret and all"
+    assert msgspec.json.decode(done("reencrypt", "--json", data_dir=empty))["lost"] == []
 
 
 def test_it_is_named_by_the_time_and_told_to_programs(installation: Path) -> None:

@@ -17,6 +17,7 @@ from tocsin.orchestration import definitions
 from tocsin.orchestration.definition import Problem
 from tocsin.orchestration.models import PipelineDefinition, PipelineRun
 from tocsin.orchestration.nodes import nodes
+from tocsin.orchestration.shown import opened
 from tocsin.web.pipeline_graph import draw, marked, nodes_of
 
 NASTY: Final = (
@@ -263,7 +264,7 @@ def test_secrets_are_not_shown_and_stay(alice: Client) -> None:
     masked = text(node("ask", "http", "more", config=request | {"headers": {"Authorization": "••••••"}}),
                   node("more", "notify"))  # fmt: skip
     fill_in(alice, f"/pipelines/{shop.pk}/edit/", document=masked)
-    found = definitions.named("shop").definition
+    found = opened(definitions.named("shop").definition)
     assert found["nodes"][0]["config"] == request and len(found["nodes"]) == 2
 
 

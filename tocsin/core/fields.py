@@ -1,5 +1,6 @@
 """What a plug-in's config asks for, read from its pydantic model: for forms, options and the reference."""
 
+from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
@@ -28,6 +29,27 @@ def kinds(info: FieldInfo) -> tuple[Any, ...]:
     return (info.annotation, *get_args(info.annotation))
 
 
+def within(config: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """The config that a setting holds, which has settings of its own; None where it holds none."""
+    info = config.model_fields.get(name)
+    found = kinds(info) if info is not None else ()
+    return next(filter(_is_config, found), None)
+
+
+def read_deep(config: type[BaseModel], before: str = "") -> list[Field]:
+    """All settings of a config and of those within it, by their whole names: ``lookup.url``."""
+    found = []
+    for field in read(config):
+        found.append(msgspec.structs.replace(field, name=before + field.name))
+        if (inner := within(config, field.name)) is not None:
+            found += read_deep(inner, f"{before}{field.name}.")
+    return found
+
+
+def _is_config(kind: Any) -> bool:
+    return isinstance(kind, type) and get_origin(kind) is None and issubclass(kind, BaseModel)
+
+
 def _field(name: str, info: FieldInfo) -> Field:
     secret = SecretStr in kinds(info)
     required = info.is_required()
@@ -40,7 +62,9 @@ def _type(kind: Any) -> str:
         return " | ".join(map(str, get_args(kind)))
     if kind is SecretStr:
         return "secret"
-    if isinstance(kind, type) and get_origin(kind) is None and issubclass(kind, BaseModel):
+    if _is_config(kind):
+        return "object"
+    if isinstance(kind, UnionType) and any(map(_is_config, get_args(kind))):
         return "object"
     if get_origin(kind) is Annotated:
         return _type(get_args(kind)[0])

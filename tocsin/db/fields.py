@@ -38,6 +38,21 @@ class JsonText(_Text):
         return self.get_prep_value(self.value_from_object(obj)) or ""
 
 
+def encrypted(value: object) -> str:
+    """A JSON value under the first of ``TOCSIN_SECRET_KEYS``."""
+    return _vault().encrypt(msgspec.json.encode(value)).decode()
+
+
+def decrypted(token: str) -> Any:
+    """What was encrypted under one of ``TOCSIN_SECRET_KEYS``. Raises Misconfigured."""
+    try:
+        return msgspec.json.decode(_vault().decrypt(token))
+    except InvalidToken as error:
+        raise Misconfigured(
+            "a stored secret cannot be decrypted: TOCSIN_SECRET_KEYS lacks the key it was written with"
+        ) from error
+
+
 def _vault() -> MultiFernet:
     return MultiFernet([Fernet(key) for key in settings.SECRET_KEYS])
 
@@ -46,14 +61,7 @@ class EncryptedJson(JsonText):
     """A JSON value encrypted at rest under ``TOCSIN_SECRET_KEYS``."""
 
     def from_db_value(self, value: str | None, *_: object) -> object:
-        if value is None:
-            return None
-        try:
-            return msgspec.json.decode(_vault().decrypt(value))
-        except InvalidToken as error:
-            raise Misconfigured(
-                "a stored secret cannot be decrypted: TOCSIN_SECRET_KEYS lacks the key it was written with"
-            ) from error
+        return None if value is None else decrypted(value)
 
     def get_prep_value(self, value: object) -> str | None:
-        return None if value is None else _vault().encrypt(msgspec.json.encode(value)).decode()
+        return None if value is None else encrypted(value)

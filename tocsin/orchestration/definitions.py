@@ -15,8 +15,8 @@ from tocsin.core.matchers import Matcher
 from tocsin.db import bulk
 from tocsin.orchestration.graph import Graph, four_stages, graph_of
 from tocsin.orchestration.models import PipelineDefinition, PipelineVersion
-from tocsin.orchestration.setup import FIELDS, Setup, Step, checked, compared
-from tocsin.orchestration.shown import restored
+from tocsin.orchestration.setup import BESIDE_DOCUMENT, Setup, Step, checked, compared, same
+from tocsin.orchestration.shown import opened, restored, stored
 
 logger = log.get(__name__)
 
@@ -40,8 +40,10 @@ class Choice:
 
     @classmethod
     def only(cls, name: str) -> "Choice":
-        """The one of that name, whatever the incident. Raises Unknown."""
-        return cls([("[]", current(name))])
+        """The one of that name, whatever the incident. Raises Unknown; Unsound where it cannot be walked."""
+        version = current(name)
+        graph_of_version(version)
+        return cls([("[]", version)])
 
     def of(self, news: News) -> tuple[int | None, Graph]:
         """The version to walk, and its graph; the built-in stages where none matches."""
@@ -77,7 +79,7 @@ def _graph(version: int) -> Graph:
     found = PipelineVersion.objects.filter(pk=version).values_list("document", flat=True).first()
     if found is None:
         raise Unknown("the version of its definition is not there any more")
-    return graph_of(found)
+    return graph_of(opened(found))
 
 
 def put(
@@ -117,14 +119,16 @@ def apply(setups: Sequence[Setup], *, actor: str = "", now: datetime, dry_run: b
 
 def _store(setup: Setup, old: PipelineDefinition | None, actor: str, now: datetime) -> PipelineDefinition:
     found = old or PipelineDefinition(name=setup.name)
-    changed = old is None or old.definition != setup.definition or not old.version
-    for field in FIELDS:
+    changed = old is None or not old.version or not same(setup.definition, old.definition)
+    for field in BESIDE_DOCUMENT:
         setattr(found, field, getattr(setup, field))
+    if changed:
+        found.definition = stored(setup.definition)
     found.version, found.updated_at = found.version + changed, now
     found.save()
     if changed:
         PipelineVersion.objects.create(
-            definition=found, number=found.version, document=setup.definition, made_by=actor, created_at=now
+            definition=found, number=found.version, document=found.definition, made_by=actor, created_at=now
         )
     return found
 
@@ -133,8 +137,17 @@ def check(*, name: str, document: Any = None) -> None:
     """See whether a document could be put under this name; that which is there, where none is given. Dots
     stand for the secrets it has. Raises Unsound, with all that is wrong; Unknown."""
     old = _find(name) if document is not None else named(name)
-    stored = old.definition if old else {}
-    graph_of(stored if document is None else restored(document, stored))
+    kept = old.definition if old else {}
+    graph_of(opened(kept) if document is None else restored(document, kept))
+
+
+def bring_back(*, version: PipelineVersion, actor: str = "", now: datetime) -> PipelineDefinition:
+    """Have what a definition was, as its newest version. Raises Unsound."""
+    found = version.definition
+    return put(
+        name=found.name, document=opened(version.document), matching=found.matchers, priority=found.priority,
+        enabled=found.enabled, description=found.description, actor=actor, now=now,
+    )  # fmt: skip
 
 
 def examine(setup: Setup) -> None:

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from tocsin.alerts.models import Incident
 from tocsin.db.fields import JsonText
+from tocsin.db.sealed import SealedJson
 from tocsin.db.work import Work
 
 
@@ -15,12 +16,12 @@ class PipelineDefinition(models.Model):
     """A pipeline as data: any nodes in any order, for the incidents whose labels it matches.
 
     Of those that match, the one of the lowest ``priority`` is run. ``definition`` is what its newest
-    version holds.
+    version holds, the secrets of its nodes sealed: see ``shown``.
     """
 
     name = models.CharField(max_length=100, unique=True)
     description = models.TextField(default="", blank=True)
-    definition = JsonText(default=dict)
+    definition = SealedJson(default=dict)
     version = models.PositiveIntegerField(default=0, help_text="The newest.")
     matchers = JsonText(
         default=list, help_text="On the labels that its alerts share; all must hold, none match all."
@@ -38,7 +39,7 @@ class PipelineVersion(models.Model):
 
     definition = models.ForeignKey(PipelineDefinition, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    document = JsonText(default=dict)
+    document = SealedJson(default=dict)
     made_by = models.CharField(max_length=150, default="", blank=True)
     created_at = models.DateTimeField()
 

@@ -8,15 +8,16 @@ import msgspec
 
 from tocsin.core import matchers
 from tocsin.core.errors import Rejected
+from tocsin.orchestration.definition import Unsound
 from tocsin.orchestration.graph import graph_of
 from tocsin.orchestration.models import PipelineDefinition, PipelineVersion
-from tocsin.orchestration.shown import restored, shown
+from tocsin.orchestration.shown import opened, restored, shown
 
 LONGEST_NAME: Final = 100
 MOST_PRIORITY: Final = 1_000_000
 VERSIONS_SHOWN: Final = 20
 _TOLD_BESIDES: Final = ("version", "updated_at", "versions")
-FIELDS: Final = ("definition", "matchers", "priority", "enabled", "description")
+BESIDE_DOCUMENT: Final = ("matchers", "priority", "enabled", "description")
 
 
 class Setup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,11 +100,21 @@ def check(setup: Setup) -> None:
 
 
 def compared(setup: Setup, old: PipelineDefinition | None) -> Step:
-    """What such a set-up changes."""
+    """What such a set-up, checked, changes."""
     if old is None:
         return Step("add", setup.name)
-    changes = [field for field in FIELDS if getattr(setup, field) != getattr(old, field)]
+    changes = [field for field in BESIDE_DOCUMENT if getattr(setup, field) != getattr(old, field)]
+    if not same(setup.definition, old.definition):
+        changes.insert(0, "definition")
     return Step("change" if changes else "keep", setup.name, changes)
+
+
+def same(document: Any, stored: Mapping[str, Any]) -> bool:
+    """Whether a document is what is stored; one whose secrets cannot be read any more is another."""
+    try:
+        return bool(document == opened(stored))
+    except Unsound:
+        return False
 
 
 def told(found: PipelineDefinition) -> Told:

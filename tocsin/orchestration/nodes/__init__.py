@@ -8,7 +8,7 @@ run after a crash.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -137,9 +137,9 @@ class BaseNode(ABC, Generic[C]):
         return cls(config)
 
     @classmethod
-    def masked(cls, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Its config to show: secrets as dots."""
-        return secret_fields.masked(cls.Config, config)
+    def changed(cls, config: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+        """Its config with each secret changed, as into dots, or into what is stored."""
+        return secret_fields.changed(cls.Config, config, change)
 
     @classmethod
     def unmasked(cls, given: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

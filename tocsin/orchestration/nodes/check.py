@@ -1,7 +1,7 @@
 """One check of one thing, made for this run: of what the alert is about rather than of this machine."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -39,8 +39,9 @@ class Node(SlowNode[Config]):
         self._checker = build(self.config.checker, self.config.options)
 
     @classmethod
-    def masked(cls, config: Mapping[str, Any]) -> dict[str, Any]:
-        options = secret_fields.masked(checkers.get(config["checker"]).Config, config.get("options", {}))
+    def changed(cls, config: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+        kind = checkers.get(config["checker"]).Config
+        options = secret_fields.changed(kind, config.get("options", {}), change)
         return {**config, "options": options} if options else {**config}
 
     @classmethod
@@ -61,4 +62,5 @@ class Node(SlowNode[Config]):
 
     @property
     def _given(self) -> dict[str, Any]:
-        return self.masked({"checker": self.config.checker, "options": self.config.options})
+        given = {"checker": self.config.checker, "options": self.config.options}
+        return self.changed(given, secret_fields.dots)

@@ -251,11 +251,7 @@ def restore(request: HttpRequest, definition_id: int, version: str) -> HttpRespo
     one = _version(definition_id, number(version))
     found = one.definition
     try:
-        done = definitions.put(
-            name=found.name, document=one.document, matching=found.matchers, priority=found.priority,
-            enabled=found.enabled, description=found.description, actor=request.user.get_username(),
-            now=clock.now(),
-        )  # fmt: skip
+        done = definitions.bring_back(version=one, actor=request.user.get_username(), now=clock.now())
     except Rejected as error:
         messages.error(request, f"Version {one.number} cannot be used any more: {error}.")
         return redirect("pipeline-version", found.pk, one.number)
