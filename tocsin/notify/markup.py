@@ -49,6 +49,11 @@ def utf8(text: str) -> int:
     return len(text.encode())
 
 
+def in_json(text: str) -> int:
+    """Its length in bytes where it stands in JSON."""
+    return len(msgspec.json.encode(text))
+
+
 def markdown(size: Callable[[str], int] = len) -> Markup:
     """Markdown of the chats: a line break is one, and a backslash takes a mark its meaning."""
     return Markup(_as_markdown, lambda text: f"**{text}**", lambda name, url: f"[{name}]({url})", size=size)
