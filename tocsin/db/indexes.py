@@ -22,6 +22,7 @@ class AddIndexBeside(AddIndex):
         if schema_editor.connection.in_atomic_block:
             raise RuntimeError(f"the migration that adds {self.index.name} must say atomic = False")
         name = schema_editor.quote_name(self.index.name)
+        schema_editor.execute("SET lock_timeout = 0")  # whoever it waits for, nobody waits for it
         schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         model = to_state.apps.get_model(app_label, self.model_name)
         schema_editor.add_index(model, self.index, concurrently=True)

@@ -11,15 +11,13 @@ from tocsin.alerts.listeners import addresses
 from tocsin.alerts.listeners.keys import refuse_open_door
 from tocsin.core import clock, config, tls
 from tocsin.core.errors import Misconfigured
-from tocsin.db.alone import in_turn
 
 
 class Command(BaseCommand):
     help = "Bring the database up to date, make the first user, and print a one-time sign-in link."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with in_turn("prepare"):  # several machines may be started at once
-            call_command("migrate", verbosity=0, interactive=False)
+        call_command("migrate", verbosity=0, interactive=False)
         self._refuse_open_door()
         self._refuse_open_ways_in()
         user = accounts.admin_user()
