@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from tocsin.api import definitions, events, fleet, logs, monitors, opsgenie, pipelines
+from tocsin.api import definitions, events, fleet, logs, monitors, opsgenie, pipelines, twilio
 from tocsin.api.alertmanager.urls import URLS as ALERTMANAGER
 from tocsin.api.commands import take as take_commands
 from tocsin.api.enroll import enroll
@@ -43,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orchestration/definitions/<str:name>/validate/", definitions.validate, name="api-validate"),
     path("orchestration/definitions/<str:name>/execute/", definitions.execute, name="api-execute"),
     path("api/v1/enroll/", enroll, name="enroll"),
+    path("api/twilio/incidents/<int:incident_id>/", twilio.pressed, name="twilio-pressed"),
     path("api/v1/preview/", preview, name="preview"),
     path("api/v1/preview/<str:driver>/", preview, name="preview-by-driver"),
     # A path of its own may stand before it; below /api it is Alertmanager's.

@@ -1,0 +1,63 @@
+"""What is pressed on a phone that the notify driver ``twilio`` called. Twilio's signature is the
+credential: it is made with the auth token of the channel that called."""
+
+import hmac
+from typing import Final
+from xml.sax.saxutils import escape
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from tocsin.alerts.intake.throttle import Throttle
+from tocsin.core import clock
+from tocsin.core.errors import Rejected
+from tocsin.notify.drivers.twilio import answer_path, signature
+from tocsin.notify.models import NotificationChannel
+from tocsin.orchestration import services
+
+_failed: Final = Throttle()
+
+
+@require_POST
+@csrf_exempt
+def pressed(request: HttpRequest, incident_id: int) -> HttpResponse:
+    """Who presses 1 takes the incident on."""
+    channel = _caller(request, f"{settings.PUBLIC_URL}/{answer_path(incident_id)}")
+    if channel is None:
+        return _denied(request)
+    if request.POST.get("Digits") != "1":
+        return _say("Nothing has been changed.")
+    actor = f"{channel.name} ({request.POST.get('To', '')[:20]})"
+    try:
+        services.acknowledge(incident_id=incident_id, actor=actor, now=clock.now())
+    except Rejected as error:
+        return _say(str(error))
+    return _say("Acknowledged. Thank you.")
+
+
+def _caller(request: HttpRequest, url: str) -> NotificationChannel | None:
+    """The channel whose call it was; None where nobody signed it."""
+    form, given = request.POST.dict(), request.headers.get("X-Twilio-Signature", "")
+    for channel in NotificationChannel.objects.filter(driver="twilio", enabled=True):
+        token = channel.config.get("auth_token", "")
+        right = channel.config.get("account_sid") == form.get("AccountSid") and token
+        expected = signature(url, {name: str(value) for name, value in form.items()}, token)
+        if right and hmac.compare_digest(expected.encode(), given.encode()):
+            return channel
+    return None
+
+
+def _denied(request: HttpRequest) -> HttpResponse:
+    """Who keeps guessing signatures must wait."""
+    seconds = _failed.wait(request.META.get("REMOTE_ADDR", ""))
+    if not seconds:
+        return HttpResponse("the signature is not Twilio's", status=403, content_type="text/plain")
+    refused = HttpResponse("too many wrong signatures", status=429, content_type="text/plain")
+    refused["Retry-After"] = str(seconds)
+    return refused
+
+
+def _say(text: str) -> HttpResponse:
+    return HttpResponse(f"<Response><Say>{escape(text)}</Say></Response>", content_type="text/xml")
