@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
+from tocsin.notify.routing.lines import Node
+
 
 class Integration(msgspec.Struct, frozen=True):
     """How one of Alertmanager's integrations becomes a driver's config.
@@ -24,17 +26,27 @@ class Integration(msgspec.Struct, frozen=True):
     hints: Mapping[str, tuple[str, str]] = {}
     urls: tuple[str, ...] = ()
     send_resolved: bool = True
-    adapted: Callable[[dict[str, str]], dict[str, Any]] | None = None
+    adapted: Callable[[dict[str, str], Node], dict[str, Any]] | None = None
     remark: str = ""
 
 
-def _mail(given: dict[str, str]) -> dict[str, Any]:
+def _mail(given: dict[str, str], written: Node) -> dict[str, Any]:
     """``host:port`` and ``require_tls`` as the driver has them."""
     host, _, port = given.pop("smarthost").rpartition(":")
     required = given.pop("require_tls", "true").lower() in ("true", "yes", "on", "y")
     security = "tls" if port == "465" else "starttls" if required else "none"
     number = {"smtp_port": int(port)} if port.isdecimal() else {}
     return {**given, "smtp_host": host.strip("[]"), **number, "security": security}
+
+
+def _slack(given: dict[str, str], written: Node) -> dict[str, Any]:
+    """A webhook, or Slack's API with a bot's token where that is how it is posted."""
+    base = given["webhook_url"].removesuffix("chat.postMessage")
+    if base == given["webhook_url"]:
+        return given
+    allowed = (written.get("http_config") or written).get("authorization")
+    token = allowed.text("credentials") if allowed else ""
+    return {"bot_token": token, "channel": written.text("channel"), "api_url": base}
 
 
 INTEGRATIONS: Final[dict[str, Integration]] = {
@@ -50,6 +62,7 @@ INTEGRATIONS: Final[dict[str, Integration]] = {
         ),
         lost="fields short_fields link_names mrkdwn_in actions edit_messages update_message",
         hints={"channel": ("an incoming webhook posts into the channel it was made for", "it is left out")},
+        adapted=_slack,
         send_resolved=False,
     ),
     "email_configs": Integration(
@@ -64,7 +77,7 @@ INTEGRATIONS: Final[dict[str, Integration]] = {
         },
         needed=("to", "from", "smarthost"),
         worded="html text headers",
-        lost="hello auth_secret auth_secret_file auth_identity tls_config threading",
+        lost="hello auth_secret auth_identity tls_config threading",
         send_resolved=False,
         adapted=_mail,
     ),

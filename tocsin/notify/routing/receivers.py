@@ -89,8 +89,8 @@ class Receivers:
         if known.driver not in drivers.names():
             self._note(given, f"Tocsin has no driver for {_kind(given.where[-2])}", "nobody is told by it")
             return ""
-        self._tell_losses(given, known)
         config = self._config(given, known, values)
+        self._tell_losses(given, known, config)
         name = self._named(f"{receiver} {kind}".strip())
         said = given.text("send_resolved").lower()
         resolved = said in ("true", "yes", "on", "y") if said else known.send_resolved
@@ -105,7 +105,7 @@ class Receivers:
         renamed = {known.carried[field]: value for field, value in reversed(values.items())}
         config: dict[str, Any] = dict(renamed)
         if known.adapted is not None and set(known.needed) <= values.keys():
-            config = known.adapted({known.carried[field]: value for field, value in values.items()})
+            config = known.adapted({known.carried[field]: value for field, value in values.items()}, given)
         kind = drivers.get(known.driver).Config
         for setting in config.keys() - kind.model_fields.keys():
             del config[setting]
@@ -162,24 +162,26 @@ class Receivers:
             names.append((self._shared, known.shared[field]))
         return any(node.get(name) or node.get(f"{name}_file") for node, name in names)
 
-    def _tell_losses(self, given: Node, known: Integration) -> None:
+    def _tell_losses(self, given: Node, known: Integration, config: dict[str, Any]) -> None:
         if known.remark:
             self._note(given, known.remark, "whoever reads it must know that")
         for field, node in given.fields().items():
             plain = field.removesuffix("_file")
-            if plain in known.hints and node.value is not None:
-                self._note(node, *known.hints[plain])
-            elif node.value is None or field == "send_resolved" or plain in known.carried:
+            if (
+                node.value is None
+                or field == "send_resolved"
+                or (plain in config and plain not in known.carried)
+            ):
                 continue
-            elif field in known.worded.split():
-                self._note(node, "its texts are written for Alertmanager", _OWN_WORDS)
-            elif field == "http_config":
-                for below in node.fields().values():
-                    self._note(below, "requests are made without it", _HTTPS)
-            elif field in known.lost.split():
-                self._note(node, "it has no counterpart here", "it is left out")
-            else:
-                self._note(node, "nobody here knows this field", "it is left out")
+            if field == "http_config":
+                self._tell_requests(node, config)
+            elif loss := _loss(plain, known):
+                self._note(node, *loss)
+
+    def _tell_requests(self, given: Node, config: dict[str, Any]) -> None:
+        for name, node in given.fields().items():
+            if name != "authorization" or "bot_token" not in config:
+                self._note(node, "requests are made without it", _HTTPS)
 
     def _named(self, name: str) -> str:
         """A channel's name that no other channel of the file has."""
@@ -195,6 +197,19 @@ class Receivers:
 
     def _wrong(self, node: Node, message: str) -> None:
         self.problems.append(Problem(node.line, node.path, message))
+
+
+def _loss(field: str, known: Integration) -> tuple[str, str] | None:
+    """What is lost with a field, and what there is instead."""
+    if field in known.hints:
+        return known.hints[field]
+    if field in known.carried:
+        return None
+    if field in known.worded.split():
+        return "its texts are written for Alertmanager", _OWN_WORDS
+    if field in known.lost.split():
+        return "it has no counterpart here", "it is left out"
+    return "nobody here knows this field", "it is left out"
 
 
 def is_url(value: object) -> bool:
