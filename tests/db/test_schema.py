@@ -36,6 +36,7 @@ def test_the_version_before_goes_on_with_a_database_that_is_ahead(
     assert "schema.ahead" in told and ".".join(LATER) in told
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("command", ["web", "worker"])
 def test_a_database_that_is_behind_is_waited_for(tmp_path: Path, command: str) -> None:
     port = free_port()
@@ -56,6 +57,7 @@ def test_a_database_that_is_behind_is_waited_for(tmp_path: Path, command: str) -
         machine.remove()
 
 
+@pytest.mark.real
 def test_who_waits_ends_when_asked(tmp_path: Path) -> None:
     machine = Machine("worker", {**os.environ, "DATABASE_URL": ""}, str(tmp_path))
     try:

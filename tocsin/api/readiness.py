@@ -7,6 +7,7 @@ from typing import Final
 from django.db import DatabaseError, connection
 
 from tocsin.core import log
+from tocsin.core.ending import ending
 from tocsin.db import schema
 
 logger = log.get(__name__)
@@ -20,6 +21,8 @@ _migrated = False
 
 async def what_is_wrong() -> str:
     """Why no work can be done now, in words; empty where it can."""
+    if ending.asked:
+        return "this process is about to end"
     asked = asyncio.get_running_loop().run_in_executor(_thread, _ask_database)
     done, _ = await asyncio.wait((asked,), timeout=ANSWER_SECONDS)
     return asked.result() if done else f"the database did not answer within {ANSWER_SECONDS:g} s"

@@ -139,6 +139,11 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("TOCSIN_SPOOL_MAX_AGE", "604800", "Seconds after which the agent drops what it could not send"),
     Variable("INSTANCE_ID", "", "Name of this machine; default: its host name"),
+    Variable(
+        "TOCSIN_DRAIN_SECONDS",
+        "0",
+        "Seconds that web serves on when asked to end, while /api/readyz says 503, for a balancer to see",
+    ),
     Variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
     Variable(
         "TOCSIN_LOGS",

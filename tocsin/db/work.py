@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, models, transaction
+from django.db.models.functions import Greatest
 
 from tocsin.core.ids import new_id
 from tocsin.db import bulk
@@ -74,6 +75,11 @@ class WorkQuerySet(models.QuerySet["Any"]):
     def release(self, worker: str, now: datetime) -> int:
         """Make due at once all that a worker held; for when it is known to be dead."""
         return self.filter(due_at__isnull=False, lease__startswith=f"{worker}.").update(due_at=now, lease="")
+
+    def give_back(self, worker: str, now: datetime) -> int:
+        """Make due at once all that a worker held and did not get to; that counts as no try."""
+        held = self.filter(due_at__isnull=False, lease__startswith=f"{worker}.")
+        return held.update(due_at=now, lease="", attempts=Greatest(models.F("attempts"), 1) - 1)
 
 
 class Work(models.Model):

@@ -23,6 +23,7 @@ class Errands:
         self._http, self._done = http, done
         self._room = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asking: set[asyncio.Task[None] | None] = set()
 
     @property
     def busy(self) -> bool:
@@ -34,15 +35,25 @@ class Errands:
         for errand in errands:
             task = asyncio.create_task(self._run(errand))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._over)
+
+    def drop_waiting(self) -> None:
+        """Give up those that nobody was asked about yet."""
+        for task in self._tasks - self._asking:
+            task.cancel()
 
     def drop(self) -> None:
         """Give up those that are about; their runs fall due when their leases end."""
         for task in self._tasks:
             task.cancel()
 
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._asking.discard(task)
+
     async def _run(self, errand: Errand) -> None:
         async with self._room:
+            self._asking.add(asyncio.current_task())
             brought = await asyncio.gather(*(self._ask(errand.walk, step) for step in errand.steps))
         errand.walk.brought = {step.spec.id: one for step, one in zip(errand.steps, brought, strict=True)}
         self._done(errand.walk)

@@ -283,19 +283,26 @@ class EmbeddedWorker:
             logger.warning("worker.took_over", dead=left.worker, sent=sent, runs=runs, deliveries=deliveries,
                            monitors=monitors)  # fmt: skip
 
+    def _give_back_runs(self, now: datetime) -> None:
+        """Those that are back from an errand walk on as far as they go; the others are anybody's at once."""
+        engine.advance(self._back, self._worker.token(), now, self._checks, room={})
+        PipelineRun.objects.give_back(self._worker.name, now)
+
     async def _drain(self) -> None:
         until = time.monotonic() + DRAIN_SECONDS
         dropped = self._lanes.drop()
-        self._errands.drop()
+        self._errands.drop_waiting()
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
-                while self._lanes.busy:
+                while self._lanes.busy or self._errands.busy:
                     await asyncio.sleep(0.02)
         except TimeoutError:
             logger.warning("worker.drain_timeout")  # those deliveries fall due again when their lease ends
+        self._errands.drop()
         now, outcomes = clock.now(), self._outcomes
         await self._on_database(lambda: outbox.finish(outcomes, now))
         await self._on_database(lambda: outbox.release(dropped, now))
+        await self._on_database(lambda: self._give_back_runs(now))
         await self._on_database(lambda: self._rounds.end(clock.now(), until))
         self._sent.remove()
         await self._on_database(connections.close_all)

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import socket
+import time
 from typing import Any
 
 import uvicorn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tocsin.core import config, tls
+from tocsin.core.ending import ending
 from tocsin.core.errors import Misconfigured
 from tocsin.core.garbage import collect_seldom
 from tocsin.core.lifeline import Lifeline
@@ -18,7 +20,19 @@ from tocsin.web.live import feed
 
 
 class Server(uvicorn.Server):
-    """Lets the live feed's listeners go before it waits for connections to end."""
+    """Ends in order: first it says that it is not ready and moves its clients on, then it listens no more and
+    lets the live feed's listeners go, at last it waits for connections to end."""
+
+    drain_seconds = 0
+
+    async def main_loop(self) -> None:
+        await super().main_loop()
+        ending.asked = True
+        # Whoever is answered from here on connects anew, and the balancer sends him elsewhere.
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        until = time.monotonic() + self.drain_seconds
+        while time.monotonic() < until and not self.force_exit:
+            await asyncio.sleep(0.05)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         feed.close()
@@ -39,6 +53,7 @@ class Command(BaseCommand):
         os.environ["TOCSIN_HOST"], os.environ["TOCSIN_PORT"] = options["host"], str(options["port"])
         try:
             certificate, key = tls.files() or (None, None)
+            drain_seconds = config.number("TOCSIN_DRAIN_SECONDS")
         except Misconfigured as error:
             raise CommandError(str(error)) from error
         server = Server(
@@ -61,6 +76,7 @@ class Command(BaseCommand):
                 timeout_graceful_shutdown=2,
             )
         )
+        server.drain_seconds = drain_seconds
         be_present()
         schema.wait()
         collect_seldom()
