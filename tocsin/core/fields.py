@@ -46,12 +46,17 @@ def read_deep(config: type[BaseModel], before: str = "") -> list[Field]:
     return found
 
 
+def is_secret(kind: Any) -> bool:
+    """Whether a type holds secrets, however deep."""
+    return kind is SecretStr or any(map(is_secret, get_args(kind)))
+
+
 def _is_config(kind: Any) -> bool:
     return isinstance(kind, type) and get_origin(kind) is None and issubclass(kind, BaseModel)
 
 
 def _field(name: str, info: FieldInfo) -> Field:
-    secret = SecretStr in kinds(info)
+    secret = is_secret(info.annotation)
     required = info.is_required()
     default = "" if required or secret else _text(info.get_default(call_default_factory=True))
     return Field(name, _type(info.annotation), required, default, secret, info.description or "")

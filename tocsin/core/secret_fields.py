@@ -42,7 +42,7 @@ def unmasked(config: type[BaseModel], given: Mapping[str, Any], stored: Mapping[
 def secret(config: type[BaseModel], name: str) -> bool:
     """Whether a setting holds secrets; nobody knows that of one which the config has not."""
     info = config.model_fields.get(name)
-    return info is None or SecretStr in fields.kinds(info)
+    return info is None or fields.is_secret(info.annotation)
 
 
 def _clear(value: Any) -> Any:

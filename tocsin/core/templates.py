@@ -10,7 +10,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.loaders import PackageLoader
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SecretStr
 
 from tocsin.core.errors import Rejected
 
@@ -98,5 +98,12 @@ def _kept(text: str) -> str:
     return text
 
 
-# A setting that holds a template.
+def _kept_by_name(texts: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    for text in texts.values():
+        checked(text.get_secret_value())
+    return texts
+
+
+# A setting that holds a template, and one that holds secret ones by name, such as headers.
 Written = Annotated[str, AfterValidator(_kept)]
+WrittenSecrets = Annotated[dict[str, SecretStr], AfterValidator(_kept_by_name)]

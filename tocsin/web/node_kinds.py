@@ -39,7 +39,7 @@ def _kind(name: str) -> Kind:
         _first(about),
         _first(kind.__doc__ or ""),
         kind.branches,
-        fields.read(kind.Config),
+        fields.read_deep(kind.Config),
         _snippet(name),
     )
 

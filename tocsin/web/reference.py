@@ -197,7 +197,7 @@ def _notify_driver(name: str) -> str:
 def _node(name: str) -> str:
     kind = nodes.get(name)
     ways = " Left by `next` or `otherwise`." if kind.branches else ""
-    settings = _settings(fields.read(kind.Config)) if kind.Config.model_fields else ""
+    settings = _settings(fields.read_deep(kind.Config)) if kind.Config.model_fields else ""
     return f"\n### {name}\n\n{_doc(kind)}{ways}\n{f'{chr(10)}{settings}' if settings else ''}"
 
 

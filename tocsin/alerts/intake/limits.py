@@ -1,6 +1,6 @@
 """What an alert may be: bounds that hold whatever driver read it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import count
 
@@ -63,7 +63,14 @@ def what_is_wrong(event: AlertEvent) -> str | None:
     )
 
 
-def _pairs(kind: str, pairs: dict[str, str], longest: int) -> str | None:
+def wrong_labels(labels: Mapping[str, str]) -> str | None:
+    """Why these cannot be labels; None when they can."""
+    if len(labels) > MAX_LABELS:
+        return f"{len(labels)} labels; at most {MAX_LABELS} are taken"
+    return _pairs("label", labels, MAX_VALUE)
+
+
+def _pairs(kind: str, pairs: Mapping[str, str], longest: int) -> str | None:
     for name, value in pairs.items():
         if not name or len(name) > MAX_NAME or not name.isprintable():
             return f"{kind} name {name[:40]!r} is empty, longer than {MAX_NAME} characters or not printable"

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field
 
 from tocsin.core import templates
 from tocsin.core.http import Client, Response
-from tocsin.core.templates import Written
+from tocsin.core.templates import Written, WrittenSecrets
 from tocsin.orchestration.nodes import Context, NodeConfig, Outcome, SlowNode, Walk
 
 
@@ -19,15 +19,8 @@ class Config(NodeConfig):
         description="Where to; must be reachable by TOCSIN_OUTBOUND_ALLOW where it is not public"
     )
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(default="GET", description="How")
-    headers: dict[str, SecretStr] = Field(default={}, description="By name; the place for keys and tokens")
+    headers: WrittenSecrets = Field(default={}, description="By name; the place for keys and tokens")
     body: Written = Field(default="", description="Sent as it is; JSON is told by its header")
-
-    @field_validator("headers")
-    @classmethod
-    def _are_templates(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        for text in value.values():
-            templates.checked(text.get_secret_value())
-        return value
 
 
 class Node(SlowNode[Config]):
