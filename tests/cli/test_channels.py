@@ -87,7 +87,7 @@ def test_a_driver_with_settings_given_on_the_spot(receiver: Receiver) -> None:
     found = tocsin_json("test_notify", "webhook", "--url", receiver.url, "--secret", "x")
     assert found == {"driver": "webhook", "channel": "", "answer": "HTTP 200"}
     receiver.default.body = b"ok"
-    assert tocsin_json("test_notify", "--webhook-url", receiver.url)["driver"] == "slack"
+    assert tocsin_json("test_notify", "slack", "--webhook-url", receiver.url)["driver"] == "slack"
     assert [received.json.get("kind", "slack") for received in receiver.received] == ["test", "slack"]
     assert not NotificationChannel.objects.exists()
     assert not Delivery.objects.exists()

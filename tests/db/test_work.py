@@ -14,6 +14,7 @@ from tocsin.notify.models import Delivery, NotificationChannel
 from tocsin.notify.outcome import Outcome
 from tocsin.notify.sending import Parcel
 from tocsin.notify.services import LEASE
+from tocsin.notify.terms import Terms
 from tocsin.orchestration.models import PipelineRun
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -95,9 +96,9 @@ def _incident() -> Incident:
 @pytest.mark.parametrize("error", ["", "HTTP 500"])
 def test_a_late_writer_with_a_stale_token_changes_nothing(channel: NotificationChannel, error: str) -> None:
     _delivery(channel, "d1")
-    assert [due.delivery_id for due in outbox.claim(channel.pk, 10, "anna.1", NOON)] == ["d1"]
-    assert outbox.claim(channel.pk, 10, "bo.1", NOON) == []
-    assert [due.delivery_id for due in outbox.claim(channel.pk, 10, "bo.2", NOON + LEASE)] == ["d1"]
+    assert [due.delivery_id for due in outbox.claim(Terms(channel.pk), 10, "anna.1", NOON)] == ["d1"]
+    assert outbox.claim(Terms(channel.pk), 10, "bo.1", NOON) == []
+    assert [due.delivery_id for due in outbox.claim(Terms(channel.pk), 10, "bo.2", NOON + LEASE)] == ["d1"]
 
     before = Delivery.objects.values().get()
     outbox.finish([Outcome("d1", "anna.1", answer="late", error=error)], NOON + LEASE)
@@ -114,16 +115,16 @@ def test_of_one_incident_only_the_earliest_message_can_be_claimed(channel: Notif
         _delivery(channel, name, incident)
     _delivery(channel, "e1", _incident())
     _delivery(channel, "f1")
-    claimed = [due.delivery_id for due in outbox.claim(channel.pk, 10, "anna.1", NOON)]
+    claimed = [due.delivery_id for due in outbox.claim(Terms(channel.pk), 10, "anna.1", NOON)]
     assert sorted(claimed) == ["d1", "e1", "f1"]
     outbox.finish([Outcome("d1", "anna.1", error="HTTP 404", final=True)], NOON)
-    assert [due.delivery_id for due in outbox.claim(channel.pk, 10, "anna.2", NOON)] == ["d2"]
+    assert [due.delivery_id for due in outbox.claim(Terms(channel.pk), 10, "anna.2", NOON)] == ["d2"]
 
 
 def test_what_was_not_begun_is_given_back(channel: NotificationChannel) -> None:
     _delivery(channel, "d1")
-    [due] = outbox.claim(channel.pk, 10, "anna.1", NOON)
+    [due] = outbox.claim(Terms(channel.pk), 10, "anna.1", NOON)
     outbox.release([Parcel(due.delivery_id, "stale.9", 0, due.message)], NOON)
-    assert outbox.claim(channel.pk, 10, "bo.1", NOON) == []
+    assert outbox.claim(Terms(channel.pk), 10, "bo.1", NOON) == []
     outbox.release([Parcel(due.delivery_id, "anna.1", 0, due.message)], NOON)
-    assert len(outbox.claim(channel.pk, 10, "bo.2", NOON)) == 1
+    assert len(outbox.claim(Terms(channel.pk), 10, "bo.2", NOON)) == 1

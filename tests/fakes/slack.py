@@ -1,6 +1,9 @@
-"""A stand-in for Slack's incoming webhooks: keeps to their documented rules and answers as they do.
+"""A stand-in for Slack's incoming webhooks and its Web API: keeps to their documented rules and answers as
+they do.
 
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+https://docs.slack.dev/reference/methods/chat.postMessage
+https://docs.slack.dev/reference/methods/chat.update
 https://docs.slack.dev/reference/block-kit/blocks
 """
 
@@ -13,6 +16,8 @@ import msgspec
 from tests.fakes.receiver import Answer, Received, Receiver, receiver
 
 PATH = "/services/T0001/B0001/abcdefghijklmnop"
+TOKEN = "xoxb-1-abc"
+CHANNEL = "C0000000001"
 MAX_BLOCKS = 50
 
 
@@ -21,13 +26,27 @@ class Invalid(Exception):
 
 
 class Slack:
-    """``messages`` holds what it accepted. ``answers`` come first, in order, like a receiver's."""
+    """``messages`` holds what webhooks brought. What a bot posted is in ``heads``, by its ts, and what it
+    answered in ``replies``. ``answers`` come first, in order, like a receiver's."""
 
     def __init__(self, behind: Receiver) -> None:
         self._behind = behind
         self.messages: list[Any] = []
+        self.heads: dict[str, Any] = {}
+        self.replies: dict[str, list[Any]] = {}
+        self.calls: list[str] = []
+        self.archived = False
         self.answers = behind.answers
         behind.answer_to = self._answer
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self._behind.port}/api/"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Of a channel that posts by the bot."""
+        return {"bot_token": TOKEN, "channel_id": CHANNEL, "api_url": self.api}
 
     @property
     def url(self) -> str:
@@ -38,6 +57,8 @@ class Slack:
         return self._behind.received
 
     def _answer(self, received: Received) -> Answer:
+        if received.path.startswith("/api/"):
+            return self._method(received.path.removeprefix("/api/"), received)
         if received.path != PATH:
             return Answer(404, b"no_service", {"Content-Type": "text/html"})
         try:
@@ -48,6 +69,47 @@ class Slack:
             return Answer(400, said.encode(), {"Content-Type": "text/html"})
         self.messages.append(message)
         return Answer(200, b"ok", {"Content-Type": "text/html"})
+
+    def _method(self, method: str, received: Received) -> Answer:
+        self.calls.append(method)
+        try:
+            told = {"ok": True, **self._do(method, received)}
+        except Invalid as error:
+            told = {"ok": False, "error": str(error)}
+        return Answer(200, msgspec.json.encode(told), {"Content-Type": "application/json; charset=utf-8"})
+
+    def _do(self, method: str, received: Received) -> dict[str, Any]:
+        if received.headers.get("authorization") != f"Bearer {TOKEN}":
+            raise Invalid("invalid_auth" if "authorization" in received.headers else "not_authed")
+        if not received.headers.get("content-type", "").startswith("application/json"):
+            raise Invalid("invalid_form_data")
+        given = received.json
+        if given.get("channel") != CHANNEL:
+            raise Invalid("channel_not_found")
+        if self.archived:
+            raise Invalid("is_archived")
+        check(given)
+        if method == "chat.update":
+            return self._update(given)
+        if method != "chat.postMessage":
+            raise Invalid("unknown_method")
+        return self._post(given)
+
+    def _post(self, given: dict[str, Any]) -> dict[str, Any]:
+        ts = f"1795262400.{len(self._behind.received):06}"
+        if "thread_ts" not in given:
+            self.heads[ts] = given
+        elif given["thread_ts"] in self.heads:
+            self.replies.setdefault(given["thread_ts"], []).append(given)
+        else:
+            raise Invalid("thread_not_found")
+        return {"channel": CHANNEL, "ts": ts, "message": given}
+
+    def _update(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given.get("ts") not in self.heads:
+            raise Invalid("message_not_found")
+        self.heads[given["ts"]] = given
+        return {"channel": CHANNEL, "ts": given["ts"], "text": given["text"]}
 
 
 @contextmanager
@@ -87,8 +149,35 @@ def _blocks(blocks: list[dict[str, Any]]) -> None:
                 raise Invalid("invalid_blocks")
             for element in block["elements"]:
                 _text(element, 3000, "mrkdwn", "plain_text")
+        elif kind == "actions":
+            _actions(block["elements"])
         elif kind != "divider":
             raise Invalid("invalid_blocks")
+
+
+def _actions(elements: list[dict[str, Any]]) -> None:
+    if not 1 <= len(elements) <= 25 or len({one["action_id"] for one in elements}) < len(elements):
+        raise Invalid("invalid_blocks")
+    for element in elements:
+        if not 1 <= len(element["action_id"]) <= 255:
+            raise Invalid("invalid_blocks")
+        if element["type"] == "button":
+            _text(element["text"], 75, "plain_text")
+            if len(element.get("value", "")) > 2000 or element.get("style", "primary") not in _STYLES:
+                raise Invalid("invalid_blocks")
+        elif element["type"] in _MOST_OPTIONS:
+            if not 1 <= len(element["options"]) <= _MOST_OPTIONS[element["type"]]:
+                raise Invalid("invalid_blocks")
+            for option in element["options"]:
+                _text(option["text"], 75, "plain_text")
+                if not 1 <= len(option["value"]) <= 150:
+                    raise Invalid("invalid_blocks")
+        else:
+            raise Invalid("invalid_blocks")
+
+
+_STYLES = ("primary", "danger")
+_MOST_OPTIONS = {"static_select": 100, "overflow": 5}
 
 
 def _text(text: dict[str, Any], most: int, *kinds: str) -> None:

@@ -12,6 +12,8 @@ from tocsin.notify.drivers import BaseDriver
 from tocsin.notify.message import Message
 from tocsin.notify.outcome import Outcome
 from tocsin.notify.sending import Lane, Parcel
+from tocsin.notify.terms import Terms
+from tocsin.notify.written import Written
 
 
 class _Gate(BaseDriver[Any]):
@@ -38,7 +40,7 @@ async def test_senders_that_end_in_one_moment_leave_nothing_behind() -> None:
     """A receiver was slow, so that there are several senders, and is quick now, so that one is enough."""
     opened, sent = asyncio.Event(), list[Outcome]()
     driver = _Gate(4, opened)
-    lane = Lane("hook", driver, "webhook", Client(), sent.append)
+    lane = Lane("hook", driver, "webhook", Terms(1), Written(), Client(), sent.append)
     lane._seconds_each = 10.0
     lane.put(Parcel(str(number), "token", time.monotonic() + 60, message()) for number in range(12))
     while driver.at_once < 4:

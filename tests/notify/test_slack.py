@@ -1,4 +1,4 @@
-"""Slack's incoming webhooks, against a stand-in that keeps to Slack's rules."""
+"""Slack, by webhook and by bot, against a stand-in that keeps to Slack's rules."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +14,11 @@ from tests.notify.messages import HOSTILE, alert, message
 from tocsin.core.errors import Forbidden, Rejected, Unavailable
 from tocsin.core.http import Client
 from tocsin.core.outbound import Allowed
-from tocsin.notify.drivers.slack import Config, Driver, card, escape
+from tocsin.notify.drivers import EDIT, EDIT_THREAD, NEW, THREAD, Gone, Handle
+from tocsin.notify.drivers.slack import Config, Driver
+from tocsin.notify.drivers.slack.card import card, escape
 from tocsin.notify.message import Message
+from tocsin.notify.threads import tell
 
 
 @pytest.fixture
@@ -39,10 +42,7 @@ def _texts(sent: Any) -> str:
 
 
 async def test_slack_takes_the_card_and_it_says_what_is_the_matter(slack: Slack) -> None:
-    assert (
-        await _send(slack.url, message(runbook="https://wiki.example.com/cpu", findings=["disk is full"]))
-        == "ok"
-    )
+    await _send(slack.url, message(runbook="https://wiki.example.com/cpu", findings=["disk is full"]))
     [sent] = slack.messages
     assert sent["text"] == "[FIRING] HighCPU on web-1"
     said = _texts(sent)
@@ -79,7 +79,7 @@ async def test_the_largest_message_stays_within_slacks_limits(slack: Slack) -> N
     long = "&<>" * 3000
     large = alert(name=long, labels={"instance": long}, annotations={"summary": long})
     told = message(title=long, alerts=[large] * 20, more_alerts=2980, findings=[long] * 40)
-    assert await _send(slack.url, told) == "ok"
+    await _send(slack.url, told)
     said = _texts(slack.messages[0])
     assert "… and 2980 more" in said
     assert "Open in Tocsin" in said
@@ -131,3 +131,125 @@ async def test_the_outbound_guard_holds(slack: Slack) -> None:
     with pytest.raises(Forbidden, match="TOCSIN_OUTBOUND_ALLOW"):
         await _send(slack.url, message(), Client(Allowed.read([])))
     assert slack.requests == []
+
+
+# The bot: its messages can be found again.
+
+
+async def _tell(
+    slack: Slack,
+    told: Message,
+    mode: str = EDIT_THREAD,
+    handle: Handle | None = None,
+    head: Message | None = None,
+    **config: Any,
+) -> Handle | None:
+    http = Client()
+    try:
+        driver = Driver(Config.model_validate(slack.config | config))
+        return (await tell(driver, mode, told, http, handle, head)).handle
+    finally:
+        http.close()
+
+
+FIRING = message()
+RESOLVED = message(kind="resolved", reason="resolved", status="resolved", firing=0)
+WORSE = message(reason="severity", severity="critical")
+
+
+@pytest.mark.parametrize(
+    ("mode", "told", "calls"),
+    [
+        (NEW, RESOLVED, ["chat.postMessage"]),
+        (EDIT, RESOLVED, ["chat.update"]),
+        (EDIT, WORSE, ["chat.update"]),
+        (THREAD, WORSE, ["chat.postMessage"]),
+        (THREAD, RESOLVED, ["chat.update", "chat.postMessage"]),
+        (THREAD, message(reason="refired"), ["chat.update", "chat.postMessage"]),
+        (EDIT_THREAD, WORSE, ["chat.update", "chat.postMessage"]),
+    ],
+)
+async def test_what_follows_is_told_in_the_channels_mode(
+    slack: Slack, mode: str, told: Message, calls: list[str]
+) -> None:
+    handle = await _tell(slack, FIRING, mode)
+    slack.calls.clear()
+    assert await _tell(slack, told, mode, handle) is None
+    assert slack.calls == calls
+    assert len(slack.heads) == (2 if mode == NEW else 1)
+
+
+async def test_the_end_shows_on_the_head_and_below_it(slack: Slack) -> None:
+    handle = await _tell(slack, FIRING)
+    await _tell(slack, RESOLVED, EDIT_THREAD, handle, message(kind="resolved", title="HighCPU, whole"))
+    [(ts, head)] = slack.heads.items()
+    assert head["attachments"][0]["color"] == "#2e9e5b"
+    assert "HighCPU, whole" in head["text"]
+    assert [reply["text"] for reply in slack.replies[ts]] == ["[RESOLVED] HighCPU on web-1"]
+
+
+async def test_where_somebody_removed_the_head_a_new_one_is_posted(slack: Slack) -> None:
+    handle = await _tell(slack, FIRING)
+    slack.heads.clear()
+    assert await _tell(slack, RESOLVED, EDIT_THREAD, handle) not in (None, handle)
+    assert len(slack.heads) == 1
+
+
+async def test_a_webhook_cannot_be_followed(slack: Slack) -> None:
+    http = Client()
+    driver = Driver(Config.model_validate({"webhook_url": slack.url}))
+    try:
+        for told in (FIRING, RESOLVED):
+            assert not (await tell(driver, EDIT_THREAD, told, http, {})).handle
+    finally:
+        http.close()
+    assert len(slack.messages) == 2
+
+
+@pytest.mark.parametrize("config", [
+    {}, {"bot_token": "x"}, {"bot_token": "x", "channel_id": "C1", "webhook_url": "https://hooks.slack.com/x"},
+])  # fmt: skip
+def test_a_channel_is_a_webhook_or_a_bot(config: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="webhook_url|channel_id is missing"):
+        Config.model_validate(config)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        ("is_archived", Rejected), ("token_revoked", Rejected), ("not_in_channel", Rejected),
+        ("message_not_found", Gone), ("internal_error", Unavailable), ("ratelimited", Unavailable),
+    ],
+)  # fmt: skip
+async def test_errors_by_what_can_be_done(slack: Slack, error: str, raised: type[Exception]) -> None:
+    slack.answers.append(Answer(200, f'{{"ok": false, "error": "{error}"}}'.encode()))
+    driver, http = Driver(Config.model_validate(slack.config)), Client()
+    try:
+        with pytest.raises(raised, match=error):
+            await driver.edit({"channel": "C1", "ts": "1"}, FIRING, http)
+    finally:
+        http.close()
+
+
+async def test_a_wrong_token_is_not_told(slack: Slack) -> None:
+    with pytest.raises(Rejected, match="invalid_auth") as caught:
+        await _tell(slack, FIRING, bot_token="xoxb-secret")
+    assert "xoxb" not in str(caught.value)
+
+
+async def test_buttons_know_their_incident_and_go_when_it_is_over(slack: Slack) -> None:
+    handle = await _tell(slack, FIRING, buttons=True)
+    [head] = slack.heads.values()
+    [actions] = [block for block in head["attachments"][0]["blocks"] if block["type"] == "actions"]
+    assert [one["action_id"] for one in actions["elements"]] == [
+        "tocsin_acknowledge", "tocsin_resolve", "tocsin_silence", "tocsin_more"
+    ]  # fmt: skip
+    assert {one["value"] for one in actions["elements"][:2]} == {"12"}
+    await _tell(slack, RESOLVED, handle=handle, buttons=True)
+    [head] = slack.heads.values()
+    assert not [block for block in head["attachments"][0]["blocks"] if block["type"] == "actions"]
+
+
+def test_who_is_on_it_is_said() -> None:
+    told = card(message(kind="acknowledged", owner="<!channel> Anna"))
+    assert "&lt;!channel&gt; Anna is on it" in _texts(told)

@@ -384,7 +384,7 @@ def test_nothing_that_refers_to_what_goes_is_forgotten() -> None:
     }
     assert refers == {
         "Alert.incident", "AlertHistory.alert", "AlertHistory.incident", "Delivery.incident",
-        "PipelineRun.incident", "StageExecution.run",
+        "PipelineRun.incident", "StageExecution.run", "Thread.incident",
     }  # fmt: skip
 
 

@@ -36,9 +36,14 @@ class Incident(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
     close_at = models.DateTimeField(null=True, editable=False)
     told = models.BooleanField(default=False, db_default=False, help_text="People know that it is open.")
+    taken = models.BooleanField(
+        default=False, db_default=False, editable=False,
+        help_text="Somebody took it on or let go of it, and channels do not show it yet.",
+    )  # fmt: skip
 
     class Meta:
         indexes: ClassVar = [
+            models.Index(fields=["taken"], condition=Q(taken=True), name="incident_taken"),
             models.Index(fields=["status", "-id"], name="incident_status"),
             models.Index(fields=["updated_at"], name="incident_updated"),
             models.Index(fields=["close_at"], condition=Q(close_at__isnull=False), name="incident_close"),

@@ -8,8 +8,11 @@ from django.db import transaction
 
 from tocsin.alerts.models import AlertHistory, Incident
 from tocsin.core.errors import Rejected
+from tocsin.db import bulk
 
 LONGEST_NOTE: Final = 25_000
+_CLOSABLE: Final = "SELECT id FROM alerts_incident WHERE close_at <= %s ORDER BY close_at LIMIT %s"
+_CLOSING: Final = ("status", "closed_at", "close_at", "live_key", "updated_at")
 
 
 def acknowledge(*, incident_id: int, actor: str, now: datetime, trace_id: str) -> Incident:
@@ -23,7 +26,7 @@ def acknowledge(*, incident_id: int, actor: str, now: datetime, trace_id: str) -
                 f"incident #{incident_id} is {incident.status}; only an open one can be acknowledged"
             )
         incident.status = Incident.ACKNOWLEDGED
-        incident.acknowledged_at, incident.acknowledged_by = now, actor
+        incident.acknowledged_at, incident.acknowledged_by, incident.taken = now, actor, True
         _note(incident, "acknowledged", actor, now, trace_id)
     return incident
 
@@ -47,7 +50,7 @@ def unacknowledge(*, incident_id: int, actor: str, now: datetime, trace_id: str)
         incident = _locked(incident_id)
         if incident.status == Incident.ACKNOWLEDGED:
             incident.status = Incident.OPEN
-            incident.acknowledged_at, incident.acknowledged_by = None, ""
+            incident.acknowledged_at, incident.acknowledged_by, incident.taken = None, "", True
             _note(incident, "unacknowledged", actor, now, trace_id)
     return incident
 
@@ -74,18 +77,13 @@ def note(*, incident_id: int, text: str, actor: str, now: datetime, trace_id: st
 
 def close_resolved(now: datetime, limit: int = 500) -> int:
     """Close incidents that stayed resolved long enough; alerts that fire again open a new one."""
-    if not Incident.objects.filter(close_at__lte=now).exists():
+    stamp = bulk.moment(now)
+    if not bulk.fetch(_CLOSABLE, [stamp, 1]):
         return 0
-    with transaction.atomic():
-        due = list(
-            Incident.objects.filter(close_at__lte=now)
-            .select_for_update()
-            .order_by("close_at")
-            .values_list("pk", flat=True)[:limit]
-        )
-        Incident.objects.filter(pk__in=due).update(
-            status=Incident.CLOSED, closed_at=now, close_at=None, live_key=None, updated_at=now
-        )
+    with bulk.transaction():
+        due = bulk.fetch(_CLOSABLE + bulk.for_update(), [stamp, limit])
+        closed = [(Incident.CLOSED, stamp, None, None, stamp, row[0]) for row in due]
+        bulk.update(Incident, _CLOSING, ("id",), closed)
     return len(due)
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from tocsin.core import fields
@@ -56,3 +58,40 @@ def _value(name: str, text: str, info: FieldInfo) -> Any:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         raise Rejected(f'{name} takes JSON, such as ["a"] or {{"a": "b"}}: {error}') from error
+
+
+def driver_for(given: Mapping[str, Any]) -> str:
+    """The driver that these settings are meant for: it takes all of them, and misses none; where several do,
+    the one whose service an address among them names. Raises Rejected."""
+    fits = [name for name in drivers.names() if _fits(name, given)]
+    if len(fits) > 1:
+        fits = [name for name in fits if _names_service(name, given)] or fits
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        raise Rejected(f"these settings fit {' and '.join(fits)}: name the driver")
+    raise Rejected(f"no driver has just the settings {', '.join(given) or '(none)'}: name the driver")
+
+
+def _fits(driver: str, given: Mapping[str, Any]) -> bool:
+    config = drivers.get(driver).Config
+    if not given.keys() <= config.model_fields.keys():
+        return False
+    try:
+        config.model_validate(given)
+    except ValidationError:
+        return False
+    return True
+
+
+def _names_service(driver: str, given: Mapping[str, Any]) -> bool:
+    hosts = [_host(value) for value in given.values() if isinstance(value, str)]
+    ours = drivers.get(driver).hosts
+    return any(host == name or host.endswith(f".{name}") for host in hosts for name in ours)
+
+
+def _host(text: str) -> str:
+    try:
+        return urlsplit(text).hostname or ""
+    except ValueError:
+        return ""

@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from tocsin.core.errors import Misconfigured, Rejected, TocsinError
 from tocsin.core.http import Client
-from tocsin.notify import services
+from tocsin.notify import paces, services
 from tocsin.notify.drivers import BaseDriver
 from tocsin.notify.message import Message
-from tocsin.notify.models import NotificationChannel
+from tocsin.notify.models import DriverTemplates, NotificationChannel
 from tocsin.notify.outcome import Outcome
 from tocsin.notify.sending import Lane, Parcel
+from tocsin.notify.terms import Terms, terms_of
+from tocsin.notify.written import Written
 
 FRESH_SECONDS: Final = 1.0
 
@@ -35,34 +38,51 @@ class Lanes:
         self._done = done
         self._lanes: dict[int, Lane] = {}
         self._made_of: dict[int, tuple[object, ...]] = {}
+        self._paused: dict[int, bool] = {}
         self._read_at = float("-inf")
 
-    def refresh(self) -> None:
-        """Follow channels that were added, changed, disabled or removed."""
+    def refresh(self, now: datetime) -> None:
+        """Follow channels that were added, changed, disabled or removed, and circuits that opened."""
         if time.monotonic() - self._read_at < FRESH_SECONDS:
             return
         self._read_at = time.monotonic()
         found: dict[int, Lane] = {}
         made_of: dict[int, tuple[object, ...]] = {}
+        of_drivers = {row.driver: row for row in DriverTemplates.objects.all()}
         for channel in _enabled():
-            made_of[channel.pk] = (channel.name, channel.driver, _config(channel))
+            terms, written = terms_of(channel), _written(channel, of_drivers.get(channel.driver))
+            made_of[channel.pk] = (channel.name, channel.driver, _config(channel), terms, written)
             if self._made_of.get(channel.pk) == made_of[channel.pk]:
                 found[channel.pk] = self._lanes[channel.pk]
             else:
-                found[channel.pk] = self._lane(channel)
+                found[channel.pk] = self._lane(channel, terms, written)
         self._lanes, self._made_of = found, made_of
+        self._paused = paces.paused(now)
 
-    def _lane(self, channel: NotificationChannel) -> Lane:
+    def _lane(self, channel: NotificationChannel, terms: Terms, written: Written) -> Lane:
         driver: BaseDriver[Any]
         try:
             driver = services.sender(channel)
         except (TocsinError, Misconfigured) as error:
             driver = _Broken(str(error))
-        return Lane(channel.name, driver, channel.driver, self._http, self._done)
+        return Lane(channel.name, driver, channel.driver, terms, written, self._http, self._done)
 
     def room(self) -> dict[int, int]:
-        """By channel, how many more deliveries it takes."""
-        return {channel_id: lane.room for channel_id, lane in self._lanes.items()}
+        """By channel, how many more deliveries it takes from whoever makes them, past the outbox."""
+        return {
+            channel_id: lane.room
+            for channel_id, lane in self._lanes.items()
+            if not lane.terms.is_paced and channel_id not in self._paused
+        }
+
+    def claiming(self) -> list[tuple[Terms, int]]:
+        """The channels that take more of what is due, and how many. One whose circuit is open is tried with
+        one message."""
+        return [
+            (lane.terms, min(lane.room, 1) if channel_id in self._paused else lane.room)
+            for channel_id, lane in self._lanes.items()
+            if lane.room and self._paused.get(channel_id, True)
+        ]
 
     def put(self, channel_id: int, parcels: Iterable[Parcel]) -> None:
         """Queue leased deliveries; those of a channel that is gone wait for their lease to end."""
@@ -93,3 +113,11 @@ def _config(channel: NotificationChannel) -> str:
         return repr(channel.config)
     except Misconfigured as error:
         return str(error)
+
+
+def _written(channel: NotificationChannel, usual: DriverTemplates | None) -> Written:
+    """A channel's own templates, and its driver's where it has none."""
+    return Written(
+        channel.subject_template or (usual.subject_template if usual else ""),
+        channel.body_template or (usual.body_template if usual else ""),
+    )

@@ -62,6 +62,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=False):
     subject: str = ""
     body: str = ""
     note: str = ""  # about the message itself, such as why it comes by this channel
+    fallback_for: str = ""  # the channel that refused it
 
     @property
     def key(self) -> str:

@@ -8,21 +8,28 @@ import msgspec
 from django.db import connection, transaction
 
 from tocsin.db import bulk
+from tocsin.notify import fallback, fold, paces, state
+from tocsin.notify.drivers import NEW, Handle
 from tocsin.notify.message import Message
-from tocsin.notify.models import Delivery
+from tocsin.notify.models import Delivery, Thread
 from tocsin.notify.outcome import Outcome, next_try
 from tocsin.notify.sending import Parcel
 from tocsin.notify.services import LEASE
+from tocsin.notify.terms import Terms
 
+MOST_FAILURES_KEPT = 20
 _MESSAGE = msgspec.json.Decoder(Message)
+_FAILURES = msgspec.json.Decoder(list[Any])
 _DONE = ("state", "due_at", "lease", "sent_at", "latency_ms", "answer", "last_error")
 
 
 class Due(msgspec.Struct):
-    """A delivery that was claimed."""
+    """A delivery that was claimed, what its channel has of the incident, and what that should say now."""
 
     delivery_id: str
     message: Message
+    handle: Handle | None = None
+    head: Message | None = None
 
 
 # An earlier message of the same incident to the same channel goes first.
@@ -34,23 +41,57 @@ _CLAIMABLE = """
     ORDER BY d.due_at LIMIT %s"""
 
 
-def claim(channel_id: int, limit: int, token: str, now: datetime) -> list[Due]:
-    """Take a channel's due deliveries under a lease."""
-    if not bulk.fetch(_CLAIMABLE, [channel_id, bulk.moment(now), 1]):
+def claim(terms: Terms, limit: int, token: str, now: datetime) -> list[Due]:
+    """Take a channel's due deliveries under a lease, as many as its pace allows. Where it folds, what waits
+    behind them of the same incident goes with them, and all of a storm as one."""
+    if not bulk.fetch(_CLAIMABLE, [terms.channel_id, bulk.moment(now), 1]):
         return []
+    with transaction.atomic():
+        pace = paces.locked(terms.channel_id)
+        most = pace.allows(terms.rate, now, limit)
+        if not most:
+            return []
+        due = _take(terms, most, token, now)
+        if terms.rate is not None or pace.is_open:
+            pace.spend(len(due), now)
+            paces.put([pace])
+    return due
+
+
+def _take(terms: Terms, most: int, token: str, now: datetime) -> list[Due]:
+    folded = fold.storm(terms, now) if terms.folds_above else None
+    if folded is not None:
+        due = [Due(folded.id, folded)]
+    else:
+        due = [Due(row[0], _MESSAGE.decode(row[1])) for row in _claimable(terms.channel_id, most, now)]
+    if terms.folds and folded is None:
+        fold.into_newest(terms.channel_id, due, now)
+    if terms.mode != NEW:
+        _find_threads(terms.channel_id, due)
+    where, params = bulk.among("id", [one.delivery_id for one in due])
+    sql = f"UPDATE notify_delivery SET lease = %s, due_at = %s, attempts = attempts + 1 WHERE {where}"  # noqa: S608
+    bulk.execute(sql, [token, bulk.moment(now + LEASE), *params])
+    return due
+
+
+def _claimable(channel_id: int, most: int, now: datetime) -> list[bulk.Row]:
     skip = " FOR UPDATE OF d SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
     if connection.vendor == "mysql":
         skip = skip.replace(" OF d", "")
-    with transaction.atomic():
-        rows = bulk.fetch(_CLAIMABLE + skip, [channel_id, bulk.moment(now), limit])
-        where, params = bulk.among("id", [row[0] for row in rows])
-        sql = f"UPDATE notify_delivery SET lease = %s, due_at = %s, attempts = attempts + 1 WHERE {where}"  # noqa: S608
-        bulk.execute(sql, [token, bulk.moment(now + LEASE), *params])
-    return [Due(row[0], _MESSAGE.decode(row[1])) for row in rows]
+    return list(bulk.fetch(_CLAIMABLE + skip, [channel_id, bulk.moment(now), most]))
+
+
+def _find_threads(channel_id: int, due: Sequence[Due]) -> None:
+    handles = fold.threads(channel_id, [one.message.incident_id for one in due])
+    heads = state.heads(one.message for one in due)
+    for one in due:
+        one.handle = handles.get(one.message.incident_id)
+        one.head = heads.get(one.message.incident_id or 0)
 
 
 def finish(outcomes: Sequence[Outcome], now: datetime) -> int:
-    """Write what came of tries. Those whose lease was lost meanwhile change nothing."""
+    """Write what came of tries, and what follows for their channels. Tries whose lease was lost meanwhile
+    change nothing."""
     if not outcomes:
         return 0
     stamp = bulk.moment(now)
@@ -61,25 +102,49 @@ def finish(outcomes: Sequence[Outcome], now: datetime) -> int:
     ]
     failed = [outcome for outcome in outcomes if not outcome.sent]
     with bulk.transaction():
+        _keep_handles(outcomes)
         bulk.update(Delivery, _DONE, ("id", "lease"), sent)
         if failed:
-            bulk.update(Delivery, _DONE, ("id", "lease"), _failed_rows(failed, now))
+            _finish_failed(failed, now)
+        paces.learn(outcomes, now)
     return len(outcomes)
 
 
-def _failed_rows(failed: Sequence[Outcome], now: datetime) -> list[tuple[Any, ...]]:
+def _keep_handles(outcomes: Sequence[Outcome]) -> None:
+    """What was posted is there, whoever holds the lease now."""
+    posted = [one for one in outcomes if one.handle is not None and one.incident_id is not None]
+    keys = [(one.channel_id, one.incident_id) for one in posted]
+    handles = [msgspec.json.encode(one.handle).decode() for one in posted]
+    rows = [(*key, handle) for key, handle in zip(keys, handles, strict=True)]
+    bulk.insert(Thread, ("channel_id", "incident_id", "handle"), rows, ignore=True)
+    bulk.update(Thread, ("handle",), ("channel_id", "incident_id"), [(row[2], *row[:2]) for row in rows])
+
+
+def _finish_failed(failed: Sequence[Outcome], now: datetime) -> None:
     where, params = bulk.among("id", [outcome.delivery_id for outcome in failed])
-    found = bulk.fetch(f"SELECT id, attempts, created_at FROM notify_delivery WHERE {where}", params)  # noqa: S608
-    tries = {row[0]: (row[1], bulk.read_moment(row[2]) or now) for row in found}
-    rows = []
+    found = bulk.fetch(
+        f"SELECT id, lease, attempts, created_at, failures FROM notify_delivery WHERE {where}",  # noqa: S608
+        params,
+    )
+    tries = {(row[0], row[1]): row[2:] for row in found}
+    rows, dead = [], []
     for outcome in failed:
-        due = next_try(outcome, *tries.get(outcome.delivery_id, (1, now)), now)
-        state = Delivery.DEAD if due is None else Delivery.RETRYING
+        known = tries.get((outcome.delivery_id, outcome.token))
+        if known is None:
+            continue
+        attempts, created_at, before = known
+        due = next_try(outcome, attempts, bulk.read_moment(created_at) or now, now)
+        if due is None:
+            dead.append(outcome)
+        stands = Delivery.DEAD if due is None else Delivery.RETRYING
+        took, error = round(outcome.latency_ms, 1), outcome.error[:2000]
+        failures = [*_FAILURES.decode(before), {"at": now.isoformat(), "took_ms": took, "error": error[:500]}]
         rows.append(
-            (state, bulk.moment(due), "", None, round(outcome.latency_ms, 1), "", outcome.error[:2000],
-             outcome.delivery_id, outcome.token)
+            (stands, bulk.moment(due), "", None, took, "", error,
+             msgspec.json.encode(failures[-MOST_FAILURES_KEPT:]).decode(), outcome.delivery_id, outcome.token)
         )  # fmt: skip
-    return rows
+    bulk.update(Delivery, (*_DONE, "failures"), ("id", "lease"), rows)
+    fallback.stand_in(dead, now)
 
 
 def release(parcels: Sequence[Parcel], now: datetime) -> None:

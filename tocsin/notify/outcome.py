@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from tocsin.db.work import backoff
+from tocsin.notify.drivers import Handle
 
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 900.0
@@ -16,6 +17,9 @@ class Outcome(msgspec.Struct):
 
     delivery_id: str
     token: str
+    channel_id: int = 0
+    incident_id: int | None = None
+    handle: Handle | None = None  # of a message that later ones of the incident belong to
     latency_ms: float = 0
     answer: str = ""
     error: str = ""

@@ -8,13 +8,13 @@ from tocsin.db import bulk
 from tocsin.db.thinning import Walk, drop
 
 _TABLE: Final = "notify_delivery"
-_SENT: Final = "state = 'sent' AND sent_at < %s"
+_SENT: Final = "state IN ('sent', 'folded') AND COALESCE(sent_at, created_at) < %s"
 _DEAD: Final = "state = 'dead' AND created_at < %s"
 _sent = Walk(_TABLE, made="created_at", free=_SENT, first="")
 
 
 def drop_sent(before: datetime, most: int) -> int:
-    """Let go of messages that were sent before then; return how many."""
+    """Let go of messages that were sent or folded before then; return how many."""
     keys = _sent.find(before, most)
     if not keys:
         return 0
@@ -45,14 +45,18 @@ def unfinished(incident_ids: Collection[int]) -> set[int]:
 
 
 def left(incident_ids: Collection[int]) -> set[int]:
-    """Those of these incidents that have a delivery at all."""
-    return _incidents(incident_ids)
+    """Those of these incidents that have a delivery or a thread at all."""
+    where, params = bulk.among("incident_id", incident_ids)
+    threads = bulk.fetch(f"SELECT DISTINCT incident_id FROM notify_thread WHERE {where}", params)  # noqa: S608
+    return _incidents(incident_ids) | {row[0] for row in threads}
 
 
 def drop_of(incident_ids: Collection[int], most: int) -> int:
-    """Let go of these incidents' finished deliveries; return how many. Call it in a transaction."""
+    """Let go of these incidents' finished deliveries and threads; return how many. Call it in a
+    transaction."""
     where, params = bulk.among("incident_id", incident_ids)
-    return drop(_TABLE, f"{where} AND due_at IS NULL", params, most)
+    threads = drop("notify_thread", where, params, most)
+    return threads + drop(_TABLE, f"{where} AND due_at IS NULL", params, most - threads)
 
 
 def _incidents(incident_ids: Collection[int], which: str = "") -> set[int]:

@@ -16,9 +16,12 @@ from tocsin.core import log
 from tocsin.core.errors import Rejected, TocsinError, Unavailable
 from tocsin.core.http import Client
 from tocsin.notify import metrics
-from tocsin.notify.drivers import BaseDriver
+from tocsin.notify.drivers import BaseDriver, Handle
 from tocsin.notify.message import Message
 from tocsin.notify.outcome import Outcome
+from tocsin.notify.terms import Terms
+from tocsin.notify.threads import tell
+from tocsin.notify.written import Written
 
 logger = log.get(__name__)
 
@@ -34,6 +37,8 @@ class Parcel(msgspec.Struct):
     token: str
     until: float
     message: Message
+    handle: Handle | None = None  # of what the channel has of the incident
+    head: Message | None = None  # and what that should say now
 
 
 class Lane:
@@ -44,12 +49,16 @@ class Lane:
         name: str,
         driver: BaseDriver[Any],
         driver_name: str,
+        terms: Terms,
+        written: Written,
         http: Client,
         done: Callable[[Outcome], None],
     ) -> None:
         self.name = name
+        self.terms = terms
         self._driver = driver
         self._driver_name = driver_name
+        self._written = written
         self._http = http
         self._done = done
         self._queue: deque[Parcel] = deque()
@@ -97,10 +106,15 @@ class Lane:
         metrics.hand_over()
 
     async def _send(self, parcel: Parcel) -> Outcome:
-        outcome = Outcome(parcel.delivery_id, parcel.token)
+        message = parcel.message
+        outcome = Outcome(parcel.delivery_id, parcel.token, self.terms.channel_id, message.incident_id)
         began = time.perf_counter()
         try:
-            outcome.answer = (await self._driver.send(parcel.message, self._http))[:300]
+            told = await tell(
+                self._driver, self.terms.mode, self._written.of(message), self._http, parcel.handle,
+                self._written.of(parcel.head) if parcel.head else None,
+            )  # fmt: skip
+            outcome.answer, outcome.handle = told.answer[:300], told.handle
         except TocsinError as error:
             outcome.error = str(error)
             outcome.final = isinstance(error, Rejected)

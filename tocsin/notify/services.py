@@ -17,17 +17,13 @@ from tocsin.core.errors import Rejected
 from tocsin.core.http import Client
 from tocsin.core.ids import new_id
 from tocsin.db import bulk
+from tocsin.notify import rows
 from tocsin.notify.drivers import BaseDriver, drivers
 from tocsin.notify.message import ALERTS_SHOWN, FIRING, RESOLVED, TEST, Message, MessageAlert
 from tocsin.notify.models import Delivery, NotificationChannel
 
 LEASE = timedelta(seconds=60)
-_COLUMNS = (
-    "id", "channel_id", "incident_id", "run_id", "stage", "trace_id", "kind", "state", "message",
-    "created_at", "due_at", "lease", "attempts", "last_error", "answer",
-)  # fmt: skip
 _RUNBOOKS = ("runbook_url", "runbook", "runbookUrl")
-encode = msgspec.json.Encoder().encode
 
 
 def read_config(driver: str, given: dict[str, Any]) -> BaseModel:
@@ -219,20 +215,21 @@ def create_deliveries(
     waiting = _incidents_with_earlier(outgoing)
     left = dict(room)
     stamp, lease_end = bulk.moment(now), bulk.moment(now + LEASE)
-    rows, leased = [], []
+    new, leased = [], []
     for item in outgoing:
         pair = (item.incident_id, item.channel_id)
         mine = left.get(item.channel_id, 0) > 0 and pair not in waiting
         waiting.add(pair)
         left[item.channel_id] = left.get(item.channel_id, 0) - mine
-        rows.append(
-            (item.message.id, item.channel_id, item.incident_id, item.run_id, item.stage,
-             item.message.trace_id, item.message.kind, Delivery.PENDING, encode(item.message).decode(), stamp,
-             lease_end if mine else stamp, token if mine else "", int(mine), "", "")
-        )  # fmt: skip
+        due, lease = (lease_end, token) if mine else (stamp, "")
+        new.append(
+            rows.row(
+                item.message, item.channel_id, item.incident_id, item.run_id, item.stage, stamp, due, lease
+            )
+        )
         if mine:
             leased.append(item)
-    bulk.insert(Delivery, _COLUMNS, rows)
+    rows.insert(new)
     return leased
 
 

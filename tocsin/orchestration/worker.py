@@ -33,11 +33,14 @@ from tocsin.fleet import commands, feed
 from tocsin.fleet.watch import watch, watch_instances
 from tocsin.notify import outbox
 from tocsin.notify.lanes import Lanes
+from tocsin.notify.marking import mark
 from tocsin.notify.models import Delivery
 from tocsin.notify.outcome import Outcome
 from tocsin.notify.sending import Parcel
 from tocsin.notify.sentlog import SentLog, of_the_dead
 from tocsin.notify.services import LEASE
+from tocsin.notify.terms import Terms
+from tocsin.notify.watch import watch as watch_channels
 from tocsin.orchestration import engine, retention
 from tocsin.orchestration.engine import Errand
 from tocsin.orchestration.errands import Errands
@@ -80,7 +83,7 @@ class Turn:
         """The steps of every turn: what was just sent is written, runs that are ``back`` from an errand walk
         on, heartbeats that failed or came back make and end alerts, and what just came in becomes incidents
         and runs, which are walked at once. Returns rows handled."""
-        self._lanes.refresh()
+        self._lanes.refresh(self._now)
         token = self._worker.token()
         watch(self._now)
         self._advance(back, token)
@@ -98,7 +101,7 @@ class Turn:
         self, outcomes: list[Outcome], back: list[Walk], run_ids: Iterable[str], short_of: Collection[str]
     ) -> int:
         """Instead of ``news``: walk these runs alone. Returns rows handled."""
-        self._lanes.refresh()
+        self._lanes.refresh(self._now)
         token = self._worker.token()
         walks = back + engine.take(run_ids, token, self._now)
         self._advance(walks, token, short_of)
@@ -110,6 +113,8 @@ class Turn:
             expire(self._now)
             + unsilence(self._now)
             + commands.expire(self._now)
+            + mark(self._now)
+            + watch_channels(self._now)
             + self._take_up_runs()
             + self._take_up_deliveries()
             + alerts.close_resolved(self._now)
@@ -133,16 +138,23 @@ class Turn:
         self.errands += advanced.errands
         for item in advanced.outgoing:
             self._send(item.channel_id, Parcel(item.message.id, token, until, item.message))
+        if advanced.told:
+            self._take_up(lambda terms: terms.is_paced and terms.channel_id in advanced.told)
 
     def _take_up_deliveries(self) -> int:
         """Retries, deliveries there was no room for, and those whose worker died."""
+        return self._take_up(lambda terms: True)
+
+    def _take_up(self, which: Callable[[Terms], bool]) -> int:
         taken = 0
-        for channel_id, room in self._room().items():
-            if room <= 0:
+        for terms, room in self._lanes.claiming():
+            left = room - len(self.parcels.get(terms.channel_id, ()))
+            if left <= 0 or not which(terms):
                 continue
             token, until = self._worker.token(), time.monotonic() + LEASE.total_seconds()
-            for due in outbox.claim(channel_id, room, token, self._now):
-                self._send(channel_id, Parcel(due.delivery_id, token, until, due.message))
+            for due in outbox.claim(terms, left, token, self._now):
+                parcel = Parcel(due.delivery_id, token, until, due.message, due.handle, due.head)
+                self._send(terms.channel_id, parcel)
                 taken += 1
         return taken
 

@@ -42,7 +42,7 @@ _NEW_COLUMNS = (
     "live_key", "title", "status", "severity", "labels", "firing", "total", "trace_id", "opened_at",
     "updated_at", "acknowledged_by", "resolved_at", "close_at", "told",
 )  # fmt: skip
-_TAKEN_ON = ("acknowledged_at", "acknowledged_by")
+_TAKEN_ON = ("acknowledged_at", "acknowledged_by", "taken")
 _CHANGING = ("status", "severity", "firing", "total", "updated_at", "resolved_at", "close_at", "told")
 
 
@@ -208,7 +208,7 @@ class _Incidents:
         changed = [i for i in self._by_id.values() if i.changed and i.id not in new_ids]
         bulk.update(Incident, _CHANGING, ("id",), [_changed_row(incident, stamp) for incident in changed])
         taken_on = [
-            (bulk.moment(at), by, incident.id)
+            (bulk.moment(at), by, bool(by), incident.id)
             for incident in self._by_key.values()
             if incident.taken_on
             for at, by in [incident.taken_on]

@@ -49,6 +49,7 @@ class BaseDriver(ABC, Generic[C]):
     rate: ClassVar[Rate | None] = None
     folds: ClassVar[bool] = False
     shows_owner: ClassVar[bool] = False  # it is told who takes an incident on, besides what happens to it
+    hosts: ClassVar[tuple[str, ...]] = ()  # of the service: an address there is meant for this driver
     modes: ClassVar[tuple[str, ...]] = (NEW,)  # the first is what a channel does unless it says otherwise
 
     def __init__(self, config: C) -> None:

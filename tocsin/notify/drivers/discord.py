@@ -46,6 +46,7 @@ class Driver(ThreadedDriver[Config]):
     concurrency = 1  # in order
     rate = Rate(per_second=0.5, burst=5)  # 30 a minute to a channel; the headers of its answers say 5 at once
     folds = True
+    hosts = ("discord.com", "discordapp.com")
     modes = (NEW, EDIT)
 
     async def post(self, message: Message, http: Client) -> Handle:

@@ -1,15 +1,25 @@
 """NOTIFY: who is to be told, as deliveries; sending them is the outbox's work."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
+from tocsin.alerts.models import Incident
 from tocsin.core import config
 from tocsin.db import bulk
 from tocsin.notify import services as notify
+from tocsin.notify.watch import about_channels
 from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
-_CHANNELS = "SELECT id, name, driver FROM notify_notificationchannel WHERE enabled = %s"
+_CHANNELS = "SELECT id, name, driver, send_resolved FROM notify_notificationchannel WHERE enabled = %s"
+
+
+class Channel(NamedTuple):
+    """One that may be told."""
+
+    name: str
+    send_resolved: bool
 
 
 class Config(NodeConfig):
@@ -26,8 +36,8 @@ class Node(BatchNode[Config]):
 
     def run(self, walks: Sequence[Walk], context: Context, name: str) -> list[Outcome]:
         channels = {
-            key: called
-            for key, called, driver in bulk.fetch(_CHANNELS, [True])
+            key: Channel(called, bool(send_resolved))
+            for key, called, driver, send_resolved in bulk.fetch(_CHANNELS, [True])
             if self._means(called, driver)
         }
         skip = ""
@@ -48,13 +58,30 @@ class Node(BatchNode[Config]):
         return named + (f" of driver {self.config.driver}" if self.config.driver else "")
 
 
-def _outcome(walk: Walk, channels: dict[int, str], skip: str, name: str) -> Outcome:
+def _outcome(walk: Walk, channels: dict[int, Channel], skip: str, name: str) -> Outcome:
     if skip:
         return Outcome({"channels": []}, {"deliveries": [], "reason": skip})
+    left_out = {key: why for key, channel in channels.items() if (why := _not_told(walk, key, channel))}
+    told = {key: channel.name for key, channel in channels.items() if key not in left_out}
     found = walk.last("intelligence").get("recommendations", [])
     message = notify.compose(
         walk.news, [f"{r['title']}: {r['evidence']}" for r in found if r["severity"] != "info"]
     )
-    outgoing = notify.addressed(message, channels, walk.news.incident_id, walk.run_id, name)
-    sent = [{"id": item.message.id, "channel": channels[item.channel_id]} for item in outgoing]
-    return Outcome({"channels": list(channels.values())}, {"deliveries": sent}, outgoing)
+    outgoing = notify.addressed(message, told, walk.news.incident_id, walk.run_id, name)
+    output: dict[str, Any] = {
+        "deliveries": [{"id": item.message.id, "channel": told[item.channel_id]} for item in outgoing]
+    }
+    if left_out:
+        output["left_out"] = {channels[key].name: why for key, why in left_out.items()}
+        if not told:
+            output["reason"] = "; ".join(dict.fromkeys(left_out.values()))
+    return Outcome({"channels": [channel.name for channel in channels.values()]}, output, outgoing)
+
+
+def _not_told(walk: Walk, channel_id: int, channel: Channel) -> str:
+    """Why a channel is left out; empty where it is told."""
+    if walk.news.status == Incident.RESOLVED and not channel.send_resolved:
+        return f"{channel.name} is not told when something is over"
+    if channel_id in about_channels(change.fingerprint for change in walk.news.changes):
+        return f"it is about {channel.name} itself, which does not take its messages"
+    return ""

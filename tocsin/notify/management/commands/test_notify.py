@@ -10,7 +10,7 @@ from tocsin.core.terminal import Screen
 from tocsin.db.command import TellingCommand
 from tocsin.notify import services
 from tocsin.notify.drivers import drivers
-from tocsin.notify.fields import Field, fields_of, known
+from tocsin.notify.fields import Field, driver_for, fields_of, known
 from tocsin.notify.management.trial import Tested, send_through, show_tested
 
 
@@ -36,7 +36,7 @@ class Command(TellingCommand[Tested]):
         }
         if options["channel"]:
             return send_through(options["channel"])
-        name = options["driver"] or _driver_for(given)
+        name = options["driver"] or _found(given)
         driver = drivers.get(name)(services.read_config(name, known(name, given)))
         return Tested(name, "", services.send_test(driver=driver, now=clock.now()))
 
@@ -53,19 +53,10 @@ def _options() -> dict[str, dict[str, Field]]:
     return found
 
 
-def _driver_for(given: dict[str, str]) -> str:
-    """The one driver that has all these settings and misses none that it requires."""
-    fits = [name for name in drivers.names() if given and _fits(fields_of(name), given)]
-    if len(fits) == 1:
-        return fits[0]
-    if fits:
-        raise Rejected(f"these settings fit {' and '.join(fits)}: name the driver first")
+def _found(given: dict[str, str]) -> str:
+    if given:
+        return driver_for(given)
     raise Rejected(
         f"name a driver ({', '.join(drivers.names())}) and its settings, or a stored channel with --channel; "
         "tocsin list_notify_drivers --verbose shows the settings"
     )
-
-
-def _fits(fields: list[Field], given: dict[str, str]) -> bool:
-    names = {field.name for field in fields}
-    return given.keys() <= names and {field.name for field in fields if field.required} <= given.keys()

@@ -1,0 +1,52 @@
+"""An incident as it stands, for the messages that show it: those that are changed in place rather than sent
+anew."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from tocsin.alerts.models import Alert, Incident
+from tocsin.notify.message import ACKNOWLEDGED, ALERTS_SHOWN, FIRING, RESOLVED, Message, MessageAlert
+
+_KINDS: Final = {Incident.ACKNOWLEDGED: ACKNOWLEDGED, Incident.RESOLVED: RESOLVED, Incident.CLOSED: RESOLVED}
+
+
+def heads(messages: Iterable[Message]) -> dict[int, Message]:
+    """By incident, what its head says now; ``messages`` are the newest of each."""
+    by_incident = {message.incident_id: message for message in messages if message.incident_id is not None}
+    incidents = Incident.objects.in_bulk(list(by_incident))
+    return {key: _head(incident, by_incident[key]) for key, incident in incidents.items()}
+
+
+def _head(incident: Incident, message: Message) -> Message:
+    """Alerts that fire come first."""
+    alerts = incident.alerts.order_by("status", "-started_at")[: ALERTS_SHOWN + 1]
+    shown = [_told(alert) for alert in alerts]
+    more = incident.alerts.count() - ALERTS_SHOWN if len(shown) > ALERTS_SHOWN else 0
+    return msgspec.structs.replace(
+        message,
+        kind=_KINDS.get(incident.status, FIRING),
+        status=incident.status,
+        severity=incident.severity,
+        firing=incident.firing,
+        total=incident.total,
+        owner=incident.acknowledged_by,
+        actor="",
+        alerts=shown[:ALERTS_SHOWN] or message.alerts,
+        more_alerts=max(0, more),
+    )
+
+
+def _told(alert: Alert) -> MessageAlert:
+    return MessageAlert(
+        name=alert.name,
+        status=alert.status,
+        severity=alert.severity,
+        fingerprint=alert.fingerprint,
+        labels=alert.labels,
+        annotations=alert.annotations,
+        started_at=alert.started_at,
+        ended_at=alert.ended_at if alert.status == Alert.RESOLVED else None,
+        generator_url=alert.generator_url,
+    )
