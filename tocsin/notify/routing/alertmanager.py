@@ -166,6 +166,7 @@ class _Reading:
         found = {name: node.plain() for name, node in route.fields().items() if node.value is not None}
         for name in set(_OURS) & found.keys():
             self._wrong(route.fields()[name], "there is no such field")
+            del found[name]
         if found.pop("labels", None) is not None:
             self._note(
                 route.fields()["labels"], "a route's labels are not given to its alerts", "they are left out"
@@ -208,12 +209,14 @@ class _Reading:
     def _intervals(self, part: str) -> Iterator[Any]:
         found = self._root.get(part)
         for named in found.items() if found else ():
-            for one in (named.get("time_intervals") or named).items():
+            document = named.plain()
+            for place, one in enumerate((named.get("time_intervals") or named).items()):
                 if one.text("location") == "Local":
                     self._note(one, "Local is the zone of the machine", "that of the machine Tocsin runs on")
                 for name in set(_OURS) & one.fields().keys():
                     self._wrong(one.fields()[name], "there is no such field")
-            yield named.plain()
+                    del document["time_intervals"][place][name]
+            yield document
 
     def _inhibitions(self) -> Iterator[InhibitRule]:
         found = self._root.get("inhibit_rules")

@@ -1,11 +1,14 @@
 """Alertmanager's integrations, and the driver's settings that their fields become."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from tocsin.notify.routing.lines import Node
+
+_JIRA_API: Final = re.compile(r"/rest/api/\w+/?$|/$")
 
 
 class Integration(msgspec.Struct, frozen=True):
@@ -26,6 +29,7 @@ class Integration(msgspec.Struct, frozen=True):
     hints: Mapping[str, tuple[str, str]] = {}
     urls: tuple[str, ...] = ()
     send_resolved: bool = True
+    signs: tuple[str, ...] = ()  # the parts of ``http_config`` that are taken
     adapted: Callable[[dict[str, str], Node], dict[str, Any]] | None = None
     remark: str = ""
 
@@ -46,7 +50,16 @@ def _slack(given: dict[str, str], written: Node) -> dict[str, Any]:
         return given
     allowed = (written.get("http_config") or written).get("authorization")
     token = allowed.text("credentials") if allowed else ""
-    return {"bot_token": token, "channel": written.text("channel"), "api_url": base}
+    return {"bot_token": token, "channel_id": written.text("channel"), "api_url": base}
+
+
+def _jira(given: dict[str, str], written: Node) -> dict[str, Any]:
+    """The site's address, and who signs in there."""
+    site = _JIRA_API.sub("", given["url"])
+    how = written.get("http_config") or written
+    basic, bearer = how.get("basic_auth") or written, how.get("authorization") or written
+    signed = {"email": basic.text("username"), "token": basic.text("password") or bearer.text("credentials")}
+    return {**given, "url": site, **{name: value for name, value in signed.items() if value}}
 
 
 INTEGRATIONS: Final[dict[str, Integration]] = {
@@ -62,6 +75,7 @@ INTEGRATIONS: Final[dict[str, Integration]] = {
         ),
         lost="fields short_fields link_names mrkdwn_in actions edit_messages update_message",
         hints={"channel": ("an incoming webhook posts into the channel it was made for", "it is left out")},
+        signs=("authorization",),
         adapted=_slack,
         send_resolved=False,
     ),
@@ -142,19 +156,24 @@ INTEGRATIONS: Final[dict[str, Integration]] = {
     ),
     "pushover_configs": Integration(
         "pushover",
-        carried={"user_key": "user_key", "token": "token", "device": "device", "sound": "sound"},
+        carried={"user_key": "user", "token": "token", "device": "device", "sound": "sound"},
         needed=("user_key", "token"),
         worded="title message url url_title priority html monospace",
         lost="retry expire ttl",
     ),
     "jira_configs": Integration(
         "jira",
-        carried={"api_url": "api_url", "project": "project", "issue_type": "issue_type"},
+        carried={
+            "api_url": "url", "project": "project", "issue_type": "issue_type", "resolve_transition": "done",
+            "reopen_transition": "reopen",
+        },
         shared={"api_url": "jira_api_url"},
         needed=("api_url", "project", "issue_type"),
         urls=("api_url",),
         worded="summary description labels priority fields custom_fields",
-        lost="reopen_transition resolve_transition wont_fix_resolution reopen_duration api_type",
+        lost="wont_fix_resolution reopen_duration api_type",
+        signs=("authorization", "basic_auth"),
+        adapted=_jira,
     ),
     "mattermost_configs": Integration(
         "mattermost",

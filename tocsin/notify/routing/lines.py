@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from tocsin.core.errors import Rejected
 
 MAX_BYTES: Final = 2 * 1024 * 1024
-MOST_VALUES: Final = 200_000
+MOST_VALUES: Final = 100_000
 DEEPEST: Final = 60
 _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL: Final = "tag:yaml.org,2002:null"

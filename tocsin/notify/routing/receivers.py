@@ -114,8 +114,10 @@ class Receivers:
             kind.model_validate(config)
         except ValidationError as error:
             for found in error.errors():
+                said = str(found["msg"]).removeprefix("Value error, ")
                 setting = ".".join(map(str, found["loc"]))
-                self._note(given, f"{setting}: {found['msg']}", "it must be set before the channel can send")
+                told = f"{setting}: {said}" if setting else said
+                self._note(given, told, "it must be set before the channel can send")
         return config
 
     def _value(self, field: str, given: Node, known: Integration) -> str:
@@ -167,20 +169,16 @@ class Receivers:
             self._note(given, known.remark, "whoever reads it must know that")
         for field, node in given.fields().items():
             plain = field.removesuffix("_file")
-            if (
-                node.value is None
-                or field == "send_resolved"
-                or (plain in config and plain not in known.carried)
-            ):
+            if node.value is None or field == "send_resolved" or f"{plain}_id" in config:
                 continue
             if field == "http_config":
-                self._tell_requests(node, config)
+                self._tell_requests(node, known)
             elif loss := _loss(plain, known):
                 self._note(node, *loss)
 
-    def _tell_requests(self, given: Node, config: dict[str, Any]) -> None:
+    def _tell_requests(self, given: Node, known: Integration) -> None:
         for name, node in given.fields().items():
-            if name != "authorization" or "bot_token" not in config:
+            if name not in known.signs:
                 self._note(node, "requests are made without it", _HTTPS)
 
     def _named(self, name: str) -> str:
