@@ -104,6 +104,12 @@ def test_many_alerts_leave_room_for_what_was_found(kind: Markup) -> None:
     assert kind.size(said) <= 700
 
 
+def test_who_took_it_on_is_said_once() -> None:
+    told = message(kind="acknowledged", status="acknowledged", actor="Ada", owner="Ada", alerts=[])
+    assert markup.said(told, 1000, PLAIN) == "Acknowledged by Ada"
+    assert markup.said(message(owner="Ada", alerts=[]), 1000, PLAIN) == "Ada is on it"
+
+
 @ALL
 @settings(max_examples=100)
 @given(name=SPICY, text=SPICY, body=st.none() | SPICY, most=st.integers(200, 3000))

@@ -126,7 +126,7 @@ def linked(message: Message, most: int, markup: Markup) -> str:
 
 def source(message: Message, most: int, markup: Markup) -> str:
     """Its severity, and the trace by which all of its story is found."""
-    return fit(f"{message.severity} · trace {message.trace_id}", most, markup)
+    return fit(" ".join(f"{message.severity} · trace {message.trace_id}".split()), most, markup)
 
 
 def whole(message: Message, most: int, markup: Markup) -> str:

@@ -56,7 +56,7 @@ def about(message: Message) -> list[str]:
 def beside(message: Message) -> list[str]:
     """What is to be known besides: what was found, who is on it, why it comes this way."""
     said = [cut(finding, 250) for finding in message.findings[:9]]
-    if message.owner and message.kind not in (RESOLVED, DIGEST):
+    if message.owner not in ("", message.actor) and message.kind not in (RESOLVED, DIGEST):
         said.append(f"{message.owner} is on it")
     if message.note:
         said.append(message.note)
