@@ -4,10 +4,11 @@ Texts are data: no markup in them is obeyed, and control characters, which could
 are replaced. rich is loaded only once something is shown.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from io import StringIO
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Piece = str | tuple[str, str]  # a text, or a text and its style
 Cell = Piece | Sequence[Sequence[Piece]]  # or lines of them
 PIPE_WIDTH: Final = 10_000
+PROGRESS_SECONDS: Final = 0.2
 STYLES: Final = {
     "critical": "bold red", "error": "red", "warning": "yellow", "info": "blue",
     "firing": "bold red", "open": "bold red", "acknowledged": "yellow", "resolved": "green", "closed": "dim",
@@ -97,6 +99,33 @@ class Screen:
         """Names and what they are, those that are empty left out."""
         shown = [((name, "dim"), value) for name, value in pairs if value and value[0]]
         self.table(("", ""), shown, indent)
+
+
+class Progress:
+    """One line that tells how far long work has come, where somebody looks at it; it is wiped at the end."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out if out.isatty() else None
+        self._shown_at = float("-inf")
+
+    def show(self, text: str) -> None:
+        """Tell it, a few times a second at most."""
+        now = time.monotonic()
+        if self._out is not None and now - self._shown_at >= PROGRESS_SECONDS:
+            self._shown_at = now
+            self._write(printable(text))
+
+    def _write(self, text: str) -> None:
+        if self._out is not None:
+            self._out.write(f"\r\x1b[K{text}")
+            self._out.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown_at > float("-inf"):
+            self._write("")
 
 
 def _cell(cell: Cell) -> "Text":

@@ -1,0 +1,258 @@
+"""A file of changes to the configuration: read, checked as a whole, and made to what is in force."""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from tocsin.alerts import sources
+from tocsin.alerts.silences import MOST_MATCHERS
+from tocsin.core import matchers
+from tocsin.core.errors import Rejected, TocsinError
+from tocsin.notify.drivers import drivers
+from tocsin.orchestration import setup
+from tocsin.orchestration.definition import Unsound, said
+from tocsin.orchestration.graph import graph_of
+from tocsin.orchestration.replay.configuration import (
+    SETTINGS,
+    ChannelKind,
+    Configuration,
+    Quiet,
+    SourceRules,
+)
+from tocsin.orchestration.setup import Setup
+
+T = TypeVar("T")
+LARGEST: Final = 16 * 1024 * 1024
+_YES_OR_NO: Final = frozenset({"", "1", "0", "true", "false", "yes", "no", "on", "off"})
+
+
+def _unless_false(value: object) -> object:
+    """TOML has no null."""
+    return None if value is False else value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Definition(_Part):
+    name: str | None = None
+    definition: dict[str, Any]
+    matchers: list[str] = []
+    priority: int = 100
+    enabled: bool = True
+    description: str = ""
+
+
+class _Source(_Part):
+    group_by: list[str] = []
+    budget: int | None = Field(default=None, ge=0, le=sources.MOST_INCIDENTS)
+    labels: dict[str, str] = {}
+
+
+class _Channel(_Part):
+    driver: str | None = None
+    enabled: bool = True
+    send_resolved: bool = True
+
+
+class _Silence(_Part):
+    matchers: list[str] = Field(min_length=1, max_length=MOST_MATCHERS)
+    since: AwareDatetime | None = Field(default=None, alias="from")
+    until: AwareDatetime | None = None
+    created_by: str = ""
+    comment: str = ""
+
+
+_Removed = BeforeValidator(_unless_false)
+_Setting = Annotated[str | int | bool | list[str] | None, Field(union_mode="left_to_right")]
+
+
+class _File(_Part):
+    """All keys of a file."""
+
+    settings: dict[str, _Setting] = {}
+    definitions: dict[str, Annotated[_Definition | None, _Removed]] = {}
+    sources: dict[str, Annotated[_Source | None, _Removed]] = {}
+    channels: dict[str, Annotated[_Channel | None, _Removed]] = {}
+    silences: dict[str, Annotated[_Silence | None, _Removed]] = {}
+
+
+_KNOWN: Final[dict[str, type[BaseModel]]] = {
+    "definitions": _Definition, "sources": _Source, "channels": _Channel, "silences": _Silence,
+}  # fmt: skip
+_Problem = tuple[str, str]
+
+
+def read(path: Path, present: Configuration, since: datetime, until: datetime) -> Configuration:
+    """What is in force, with the changes of a file; a silence without times holds all the time. Raises
+    Rejected, with all that is wrong."""
+    document = _document(path)
+    try:
+        given = _File.model_validate(document)
+    except ValidationError as error:
+        raise _rejected(path, (_problem(found) for found in error.errors())) from None
+    problems = [*_settings(given), *_definitions(given), *_sources(given), *_channels(given, present)]
+    problems += _silences(given, since, until)
+    if problems:
+        raise _rejected(path, problems)
+    return _changed(present, given, since, until)
+
+
+def _document(path: Path) -> Any:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Rejected(f"cannot read {path}: {error.strerror}") from error
+    if len(content) > LARGEST:
+        raise Rejected(f"{path}: it is larger than {LARGEST:,} bytes")
+    try:
+        if path.suffix == ".toml":
+            return tomllib.loads(content.decode())
+        return msgspec.json.decode(content)
+    except (tomllib.TOMLDecodeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        kind = "TOML" if path.suffix == ".toml" else "JSON (a file of TOML must end in .toml)"
+        raise Rejected(f"{path}: it is no {kind}: {error}") from None
+
+
+def _rejected(path: Path, problems: Iterator[_Problem] | list[_Problem]) -> Rejected:
+    told = [f"{path}: {f'{where}: ' if where else ''}{why}" for where, why in problems]
+    return Rejected("\n".join(told))
+
+
+def _problem(found: Any) -> _Problem:
+    where = [str(place) for place in found["loc"]]
+    if found["type"] == "extra_forbidden":
+        kind: type[BaseModel] = _File if len(where) == 1 else _KNOWN.get(where[0], _File)
+        names = (info.alias or name for name, info in kind.model_fields.items())
+        return ".".join(where), f"there is no such key; known: {', '.join(names)}"
+    if where[:1] == ["settings"]:
+        where = where[:2]
+    return ".".join(where), said(found)
+
+
+def _settings(given: _File) -> Iterator[_Problem]:
+    for name, value in given.settings.items():
+        where = f"settings.{name}"
+        if name not in SETTINGS:
+            yield where, f"it does not decide over alerts, or is unknown; known: {', '.join(SETTINGS)}"
+        elif name == "NOTIFY_SKIP_ALL" and _text(value).lower() not in _YES_OR_NO:
+            yield where, "it must be yes or no: 1 or 0"
+        elif name in ("TOCSIN_CLOSE_AFTER", "TOCSIN_SOURCE_BUDGET") and not _number(value):
+            yield where, "it must be a whole number, 0 or more"
+
+
+def _number(value: Any) -> bool:
+    text = _text(value)
+    return not text or text.isdecimal() and len(text) < 10
+
+
+def _text(value: Any) -> str:
+    """A setting as the environment has it; nothing for its default."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def _definitions(given: _File) -> Iterator[_Problem]:
+    for name, one in given.definitions.items():
+        if one is None:
+            continue
+        where = f"definitions.{name}"
+        if one.name not in (None, name):
+            yield f"{where}.name", f"it is {one.name!r}; leave it out, or write {name!r}"
+        yield from _refused(where, setup.check, _setup(name, one))
+        try:
+            graph_of(one.definition)
+        except Unsound as error:
+            for problem in error.problems:
+                yield f"{where}.definition", str(problem)
+
+
+def _setup(name: str, one: _Definition) -> Setup:
+    return Setup(name, one.definition, one.matchers, one.priority, one.enabled, one.description)
+
+
+def _refused(where: str, check: Callable[[T], object], value: T) -> Iterator[_Problem]:
+    try:
+        check(value)
+    except TocsinError as error:
+        yield where, str(error)
+
+
+def _sources(given: _File) -> Iterator[_Problem]:
+    for name, one in given.sources.items():
+        if one is None:
+            continue
+        yield from _refused(f"sources.{name}", sources.check_name, name)
+        yield from _refused(f"sources.{name}.labels", sources.check_labels, one.labels)
+        yield from _refused(f"sources.{name}.group_by", sources.check_grouping, one.group_by)
+
+
+def _channels(given: _File, present: Configuration) -> Iterator[_Problem]:
+    for name, one in given.channels.items():
+        if one is None:
+            continue
+        if not name.strip() or len(name) > 100 or not name.isprintable():
+            yield f"channels.{name}", "the name must be 1 to 100 printable characters"
+        if one.driver is None and name not in present.channels:
+            yield f"channels.{name}.driver", f"there is no channel {name!r} yet: name its driver"
+        if one.driver is not None:
+            yield from _refused(f"channels.{name}.driver", drivers.get, one.driver)
+
+
+def _silences(given: _File, since: datetime, until: datetime) -> Iterator[_Problem]:
+    for name, one in given.silences.items():
+        if one is None:
+            continue
+        if len(name) > 36 or not name.isprintable():
+            yield f"silences.{name}", "the name must be at most 36 printable characters"
+        for place, text in enumerate(one.matchers):
+            yield from _refused(f"silences.{name}.matchers.{place}", matchers.parse_one, text)
+        if (one.since or since) >= (one.until or until):
+            yield f"silences.{name}.until", "it must be later than from"
+
+
+def _changed(present: Configuration, given: _File, since: datetime, until: datetime) -> Configuration:
+    settings = {name: _text(value) for name, value in given.settings.items()}
+    return Configuration(
+        settings={**present.settings, **settings},
+        definitions=_merged(
+            present.definitions, {n: one and _setup(n, one) for n, one in given.definitions.items()}
+        ),
+        sources=_merged(
+            present.sources,
+            {
+                n: one and SourceRules(one.group_by, one.budget, one.labels)
+                for n, one in given.sources.items()
+            },
+        ),
+        channels=_merged(
+            present.channels,
+            {n: one and _channel(one, present.channels.get(n)) for n, one in given.channels.items()},
+        ),
+        silences=_merged(
+            present.silences, {n: one and _quiet(one, since, until) for n, one in given.silences.items()}
+        ),
+    )
+
+
+def _merged(present: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those there are, replaced in their place, without those removed, and the new ones."""
+    return {name: one for name, one in {**present, **given}.items() if one is not None}
+
+
+def _channel(given: _Channel, old: ChannelKind | None) -> ChannelKind:
+    return ChannelKind(given.driver or (old.driver if old else ""), given.enabled, given.send_resolved)
+
+
+def _quiet(given: _Silence, since: datetime, until: datetime) -> Quiet:
+    begins, ends = (given.since or since).astimezone(UTC), (given.until or until).astimezone(UTC)
+    return Quiet(given.matchers, begins, ends, given.created_by, given.comment)
