@@ -40,6 +40,14 @@ class Machine:
         self._process.wait()
         self.start()
 
+    def restart(self, **environment: str) -> int:
+        """SIGTERM, and start again, as who upgrades would; how it ended."""
+        self._process.terminate()
+        code = self.wait()
+        self.environment |= environment
+        self.start()
+        return code
+
     def freeze(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
 

@@ -9,6 +9,7 @@ from tests.fakes.receiver import Answer, Received, receiver
 from tests.world import World
 from tocsin.notify.models import Delivery, NotificationChannel
 from tocsin.notify.outcome import GIVE_UP_AFTER
+from tocsin.notify.services import LEASE
 from tocsin.orchestration.models import PipelineRun, StageExecution
 
 
@@ -174,12 +175,31 @@ def test_a_channel_whose_config_is_broken_gives_dead_letters_that_say_why(
     broken.save()
     world.fire()
     world.work()
+    assert Delivery.objects.get(channel=broken).state == Delivery.PENDING, "a newer worker may know how"
+    world.forward(minutes=15)
     dead = Delivery.objects.get(state=Delivery.DEAD)
     assert dead.channel == broken
     assert why in dead.last_error
     assert [told["title"] for told in world.sent] == [
         "HighCPU on web-1", "NotificationChannelFailing on broken"
     ]  # fmt: skip
+
+
+def test_a_message_that_cannot_be_read_costs_no_other(world: World) -> None:
+    """As one of a newer version, which is left to workers of that version for a while."""
+    world.receiver.answers = [Answer(503)]
+    world.channel()
+    world.fire()
+    world.work()
+    Delivery.objects.update(message={"id": 5})
+    world.fire("Other")
+    world.forward(minutes=1)
+    assert [told["title"] for told in world.sent[1:]] == ["Other on web-1"]
+    strange = Delivery.objects.earliest("pk")
+    assert strange.due_at == world.now + LEASE and "cannot be read" in strange.last_error
+    world.forward(minutes=14)
+    strange.refresh_from_db()
+    assert (strange.state, strange.due_at) == (Delivery.DEAD, None)
 
 
 def test_a_config_that_cannot_be_decrypted_costs_its_channel_alone(world: World) -> None:

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from pydantic import BaseModel
 
 from tocsin.core.errors import Misconfigured, Rejected, TocsinError
 from tocsin.core.http import Client
+from tocsin.db.work import LEFT_TO_OTHERS
 from tocsin.notify import paces, services
 from tocsin.notify.drivers import BaseDriver
 from tocsin.notify.message import Message
@@ -63,8 +65,10 @@ class Lanes:
         driver: BaseDriver[Any]
         try:
             driver = services.sender(channel)
-        except (TocsinError, Misconfigured) as error:
+        except Misconfigured as error:
             driver = _Broken(str(error))
+        except TocsinError as error:  # a newer version may have set it up, and know how to send there
+            driver, terms = _Broken(str(error)), msgspec.structs.replace(terms, patience=LEFT_TO_OTHERS)
         return Lane(channel.name, driver, channel.driver, terms, written, self._http, self._done)
 
     def room(self) -> dict[int, int]:

@@ -1,13 +1,15 @@
 """The outbox: what is due goes to the lanes, what came of it is written back. One thread's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from django.db import connection, transaction
 
+from tocsin.core import log
 from tocsin.db import bulk
+from tocsin.db.work import LEFT_TO_OTHERS
 from tocsin.notify import fallback, fold, paces, state
 from tocsin.notify.drivers import NEW, Handle
 from tocsin.notify.message import Message
@@ -16,6 +18,8 @@ from tocsin.notify.outcome import Outcome, next_try
 from tocsin.notify.sending import Parcel
 from tocsin.notify.services import LEASE
 from tocsin.notify.terms import Terms
+
+logger = log.get(__name__)
 
 MOST_FAILURES_KEPT = 20
 _MESSAGE = msgspec.json.Decoder(Message)
@@ -44,7 +48,7 @@ _CLAIMABLE = """
 def claim(terms: Terms, limit: int, token: str, now: datetime) -> list[Due]:
     """Take a channel's due deliveries under a lease, as many as its pace allows. Where it folds, what waits
     behind them of the same incident goes with them, and all of a storm as one."""
-    if not bulk.fetch(_CLAIMABLE, [terms.channel_id, bulk.moment(now), 1]):
+    if not bulk.fetch(_CLAIMABLE, [terms.channel_id, bulk.moment(now - terms.patience), 1]):
         return []
     with transaction.atomic():
         pace = paces.locked(terms.channel_id)
@@ -63,7 +67,7 @@ def _take(terms: Terms, most: int, token: str, now: datetime) -> list[Due]:
     if folded is not None:
         due = [Due(folded.id, folded)]
     else:
-        due = [Due(row[0], _MESSAGE.decode(row[1])) for row in _claimable(terms.channel_id, most, now)]
+        due = list(_readable(_claimable(terms.channel_id, most, now), now))
     if terms.folds and folded is None:
         fold.into_newest(terms.channel_id, due, now)
     if terms.mode != NEW:
@@ -79,6 +83,23 @@ def _claimable(channel_id: int, most: int, now: datetime) -> list[bulk.Row]:
     if connection.vendor == "mysql":
         skip = skip.replace(" OF d", "")
     return list(bulk.fetch(_CLAIMABLE + skip, [channel_id, bulk.moment(now), most]))
+
+
+def _readable(rows: Iterable[bulk.Row], now: datetime) -> Iterator[Due]:
+    for delivery_id, text in rows:
+        try:
+            yield Due(delivery_id, _MESSAGE.decode(text))
+        except msgspec.MsgspecError as error:
+            _set_aside(delivery_id, str(error), now)
+
+
+def _set_aside(delivery_id: str, error: str, now: datetime) -> None:
+    """A message that cannot be read, as one of a newer version: it is left to others, in the end given up."""
+    logger.warning("delivery.unreadable", delivery_id=delivery_id, error=error)
+    told = f"the message cannot be read: {error}"[:2000]
+    row = Delivery.objects.filter(pk=delivery_id)
+    if not row.filter(created_at__gt=now - LEFT_TO_OTHERS).update(due_at=now + LEASE, last_error=told):
+        row.update(state=Delivery.DEAD, due_at=None, lease="", last_error=told)
 
 
 def _find_threads(channel_id: int, due: Sequence[Due]) -> None:

@@ -1,5 +1,6 @@
 """The terms a channel is served on: what its own settings say, and its driver where they say nothing."""
 
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -12,7 +13,8 @@ DIGEST_ABOVE: Final = 20
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """``folds_above``: when more messages wait they are folded into one; 0: never."""
+    """``folds_above``: when more messages wait they are folded into one; 0: never. ``patience``: how long
+    what is due is left to other workers."""
 
     channel_id: int
     rate: Rate | None = None
@@ -20,11 +22,12 @@ class Terms(msgspec.Struct, frozen=True):
     folds_above: int = 0
     folds: bool = False  # of one incident only the newest is told
     shows_owner: bool = False  # who is on an incident is told
+    patience: timedelta = timedelta()
 
     @property
     def is_paced(self) -> bool:
         """Whether each message is claimed, rather than born with the worker that makes it."""
-        return self.rate is not None or self.mode != NEW or self.folds
+        return self.rate is not None or self.mode != NEW or self.folds or bool(self.patience)
 
 
 def terms_of(channel: NotificationChannel) -> Terms:
