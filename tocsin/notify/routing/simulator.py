@@ -19,8 +19,9 @@ from tocsin.core.errors import Rejected
 from tocsin.core.labels import fingerprint
 from tocsin.notify.routing.tree import Branch, Decision, Muting, Tree
 
-MOST_LOOKS: Final = 100_000
-LONGEST_MEMORY: Final = timedelta(hours=120)  # how long Alertmanager knows what it sent
+MOST_LOOKS: Final = 20_000
+LONGEST_MEMORY: Final = timedelta(hours=120)  # how long Alertmanager knows what it sent, and
+FORGETS_EACH: Final = timedelta(minutes=15)  # how often it lets go of what is older
 FIRST, NEW, SOME_RESOLVED, RESOLVED, REPEAT = "first", "new", "some_resolved", "resolved", "repeat"
 KINDS: Final = (FIRST, NEW, SOME_RESOLVED, RESOLVED, REPEAT)
 
@@ -181,7 +182,7 @@ class _Scene:
         hears_ends = self._send_resolved.get(channel, True)
         repeat = timedelta(seconds=decision.repeat_interval)
         last = self._told.get((group.key, channel))
-        if last and now - last.at > min(2 * repeat, LONGEST_MEMORY):
+        if last and now - last.at > min(2 * repeat, LONGEST_MEMORY) + FORGETS_EACH:
             last = None
         kind = _kind(last, firing, resolved if hears_ends else frozenset(), now, repeat)
         if not kind:
