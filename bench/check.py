@@ -49,21 +49,27 @@ class Result:
     beside: float = 0.0  # cores that others had meanwhile
 
 
-def show(found: dict[str, Any], seconds: float) -> None:
-    """Measure, simulate, print."""
+def show(found: dict[str, Any], seconds: float) -> list[tuple[str, ...]]:
+    """Measure, simulate, print; the rows of the page's table."""
     print(f"{'':48}{'measured':>32}{'simulated':>32}")
     print(f"{'':48}" + f"{'told/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'CPU µs':>8}" * 2)
+    rows = []
     for shards in (1, 2):
         with _installations(shards) as real:
             measured = _steady(real, seconds)
-            _line(shards, "steady", measured, _simulated_steady(found, shards, seconds, measured))
+            rows.append(
+                _line(shards, "steady", measured, _simulated_steady(found, shards, seconds, measured))
+            )
             measured = _storm(real)
-            _line(shards, "storm", measured, _simulated_storm(found, shards, measured))
+            rows.append(_line(shards, "storm", measured, _simulated_storm(found, shards, measured)))
+    return rows
 
 
-def _line(shards: int, load: str, measured: Result, simulated: Result) -> None:
+def _line(shards: int, load: str, measured: Result, simulated: Result) -> tuple[str, ...]:
     title = f"shards: {shards}, {load} ({measured.beside:.1f} cores busy beside)"
     print(f"{title:48}{_told(measured)}{_told(simulated)}", flush=True)
+    pairs = zip(_told(measured).split(), _told(simulated).split(), strict=True)
+    return title, *(" / ".join(pair) for pair in pairs)
 
 
 def _told(result: Result) -> str:

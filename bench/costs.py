@@ -117,6 +117,7 @@ def _measured() -> Found:
         stack.callback(parts.close)
         for size, rounds in ROUNDS.items():
             _repeat(parts, meter, size, rounds)
+        parts.pages()
         sizes = parts.sizes()
         parts.thin()
     return {"parts": meter.summary(), "posts": posts(meter.watched), "row_bytes": sizes}

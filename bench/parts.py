@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import uvloop
+from django.contrib.auth import get_user_model
+from django.test import Client
 
 from bench.meter import Meter
 from tocsin.alerts import services as alerts
@@ -19,7 +21,7 @@ from tocsin.alerts.intake.journal import Journal, Post
 from tocsin.alerts.models import Alert, AlertHistory, Incident
 from tocsin.alerts.news import News
 from tocsin.checkers.services import CheckSet
-from tocsin.core.http import Client
+from tocsin.core import http
 from tocsin.core.ids import new_id
 from tocsin.db import bulk
 from tocsin.db.work import Worker
@@ -37,6 +39,7 @@ from tocsin.orchestration.worker import Turn
 
 TABLES = (Alert, AlertHistory, Incident, PipelineRun, StageExecution, Delivery)
 SEND_SECONDS: Final = 30.0
+PAGES: Final = 20
 CHECKS_SECONDS: Final = 20.0  # after which their results would soon be too old to be used
 
 
@@ -53,7 +56,7 @@ class Parts:
         notify.add_channel(
             name="sink", driver="webhook", given={"url": f"http://127.0.0.1:{port}/"}, now=self._now
         )
-        self._lanes = Lanes(Client(), self._outcomes.append)
+        self._lanes = Lanes(http.Client(), self._outcomes.append)
         self._channel = NotificationChannel.objects.get()
         self._number = 0
 
@@ -157,6 +160,18 @@ class Parts:
             model._meta.object_name or "": round(found[model._meta.db_table] / model.objects.count())
             for model in TABLES
         }
+
+    def pages(self) -> None:
+        """What people read, with all of this stored."""
+        reader = Client(headers={"host": "localhost"})
+        reader.force_login(get_user_model().objects.create_superuser("reader"))
+        incident = Incident.objects.latest("id").pk
+        for path, name in (("/", "page: incidents"), (f"/incidents/{incident}/", "page: one incident")):
+            reader.get(path)  # templates are read once
+            for _ in range(PAGES):
+                with self._meter.part(name, 1):
+                    answer = reader.get(path)
+                assert answer.status_code == 200, answer
 
     def thin(self) -> None:
         """Let all of it go, a year later."""

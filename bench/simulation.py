@@ -17,6 +17,8 @@ from bench.shard import Costs, Plant, costs
 
 COLUMNS = ("", "503", "told/s", "untold", "stored, s", "decided, s", "told, s", "busiest")
 
+CHECKED = ("measured / simulated", "told/s", "p50, ms", "p99, ms", "CPU an alert, µs")
+
 
 def main() -> None:
     """Simulate and print."""
@@ -31,13 +33,14 @@ def main() -> None:
     if options.check:
         from bench import check
 
-        check.show(found, options.seconds)
-        return
-    rows = list(_rows(costs(found["postgresql"]), options.seed, options.only))
+        name, columns, rows = "check", CHECKED, check.show(found, options.seconds)
+    else:
+        rows = list(_rows(costs(found["postgresql"]), options.seed, options.only))
+        name, columns = "simulation", COLUMNS
     if options.markdown:
         from bench import tables
 
-        tables.put("simulation", tables.table(COLUMNS, rows))
+        tables.put(name, tables.table(columns, rows))
 
 
 def _rows(spent: Costs, seed: int, only: str) -> Iterator[tuple[str, ...]]:
