@@ -14,12 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import groupby
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tocsin.agent import systemd
 from tocsin.agent.hub import Hub, Refused
-from tocsin.agent.ledger import Ledger
-from tocsin.agent.orders import Orders
 from tocsin.agent.recording import Looker, Recorder, spool_of
 from tocsin.agent.rounds import rounds
 from tocsin.agent.sending import About, Patience, Sender
@@ -27,6 +25,9 @@ from tocsin.agent.settings import Check, Settings
 from tocsin.agent.spool import Say
 from tocsin.core import clock
 from tocsin.core.errors import Unavailable
+
+if TYPE_CHECKING:
+    from tocsin.agent.orders import Orders
 
 FINISH_SECONDS: Final = 0.5
 
@@ -54,7 +55,7 @@ class Service:
         told = self._settings
         return Hub(told.hub, key=told.key, secret=told.secret, authority=told.authority)
 
-    def _taken_orders(self) -> Orders | None:
+    def _taken_orders(self) -> "Orders | None":
         """None where nothing is allowed, or nobody can know that it is this machine that is asked."""
         commands = self._settings.commands
         if not commands:
@@ -65,6 +66,9 @@ class Service:
                 f"needs a key of its own; run tocsin enroll --hub {self._settings.hub} --token …"
             )
             return None
+        from tocsin.agent.ledger import Ledger  # those that allow nothing stay as small as they are
+        from tocsin.agent.orders import Orders
+
         ledger = Ledger(self._settings.folder / "commands", self._settings.hub, self._say)
         return Orders(self._hub(), commands, ledger, self._say, self._detail)
 
