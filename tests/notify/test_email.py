@@ -156,5 +156,63 @@ def test_addresses_that_are_none_are_refused_with_the_config(field: str, value: 
         _config(**{field: value})
 
 
+async def test_who_did_it_who_is_on_it_and_why_it_comes_this_way_stand_in_it(smtp: MailServer) -> None:
+    told = message(kind="acknowledged", status="acknowledged", actor="Ada", owner="Ada", note="third try")
+    await _send(smtp, told)
+    await _send(smtp, message(kind="resolved", owner="Ada"))
+    for kind in ("plain", "html"):
+        first, last = (mail.part(kind) for mail in smtp.mails)
+        for part in ("Acknowledged by Ada", "is on it", "third try", "2026-11-21 12:00 UTC"):
+            assert part in first
+        assert "is on it" not in last, "nobody need be on what is over"
+
+
+async def test_a_digest_holds_what_it_stands_for(smtp: MailServer) -> None:
+    folded = message(
+        kind="digest", title="37 messages", alerts=[], opened_at=None, findings=["12 of HighCPU"]
+    )
+    await _send(smtp, folded)
+    for kind in ("plain", "html"):
+        assert "37 messages" in smtp.mails[0].part(kind)
+        assert "12 of HighCPU" in smtp.mails[0].part(kind)
+
+
+async def test_a_templates_words_stand_in_the_place_of_ours(smtp: MailServer) -> None:
+    await _send(smtp, message(subject="CPU <b>", body="Look at\n<i>web-1</i>."))
+    [mail] = smtp.mails
+    assert mail.message["Subject"] == "CPU <b>"
+    assert "Look at\n<i>web-1</i>." in mail.part("plain")
+    assert "Look at\n&lt;i&gt;web-1&lt;/i&gt;." in mail.part("html")
+    assert "CPU at 97 %" not in mail.part("plain").partition("Open in Tocsin")[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "colour"),
+    [
+        ("firing", "critical", "#b3261e"), ("firing", "other", "#57606a"),
+        ("resolved", "critical", "#1c7a44"), ("acknowledged", "critical", "#57606a"),
+    ],
+)  # fmt: skip
+async def test_the_colour_tells_the_severity_and_what_is_over(
+    smtp: MailServer, kind: str, severity: str, colour: str
+) -> None:
+    await _send(smtp, message(kind=kind, severity=severity))
+    assert f"border-top:6px solid {colour}" in smtp.mails[0].part("html")
+
+
+async def test_a_link_that_is_none_is_left_out(smtp: MailServer) -> None:
+    await _send(smtp, message(runbook="javascript:alert(1)", logs="https://logs.example.com/?q=a b"))
+    assert "javascript:" not in smtp.mails[0].part("html")
+
+
+def test_a_storm_of_labels_stays_below_what_mail_programs_cut() -> None:
+    labels = {f"label_{n}": "x" * 4000 for n in range(60)}
+    large = alert(labels=labels, annotations={"summary": "y" * 100_000})
+    made = compose(message(alerts=[large] * 20, more_alerts=3), _config()).get_body(("html",))
+    assert made is not None
+    assert len(made.get_content()) < 102_400
+    assert "… and 13 more" in made.get_content()
+
+
 def test_a_long_title_makes_a_short_subject() -> None:
     assert len(compose(message(title="x" * 5000), _config())["Subject"]) <= 200

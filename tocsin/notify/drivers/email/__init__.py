@@ -1,49 +1,25 @@
-"""Mail by any SMTP server: an HTML part and a text part, threaded by incident."""
+"""Mail by any SMTP server or by SendGrid: an HTML part and a text part, threaded by incident."""
 
 import asyncio
-import re
 import smtplib
-import socket
-import ssl
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
-from email.utils import formatdate, getaddresses, parseaddr
-from functools import cached_property
-from typing import Final, Literal
-
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from email.utils import formatdate, parseaddr
+from functools import cached_property, partial
+from typing import Final
 
 from tocsin.core.errors import Rejected, Unavailable
 from tocsin.core.http import Client
 from tocsin.core.outbound import allowed, resolve
 from tocsin.core.templates import render
 from tocsin.notify.drivers import BaseDriver
-from tocsin.notify.message import Message
+from tocsin.notify.drivers.email import sendgrid, smtp
+from tocsin.notify.drivers.email.config import Config
+from tocsin.notify.message import ACKNOWLEDGED, RESOLVED, Message
+from tocsin.notify.wording import cut, links
 
-_ADDRESS: Final = re.compile(r"[^@\s<>,;:]+@[^@\s<>,;:]+")
-COLOURS = {"critical": "#b3261e", "error": "#c2500a", "warning": "#946200", "info": "#1f63ad"}
-
-
-class Config(BaseModel):
-    smtp_host: str = Field(description="Mail server")
-    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port")
-    security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="How to encrypt")
-    username: str = Field(default="", description="Sign in as; empty for a server that asks nothing")
-    password: SecretStr = Field(default=SecretStr(""), description="Password of that user")
-    sender: str = Field(description="From address")
-    to: str = Field(description="To addresses, comma-separated")
-
-    @field_validator("sender", "to")
-    @classmethod
-    def _are_addresses(cls, value: str) -> str:
-        found = getaddresses([value])
-        if (
-            not value.isprintable()
-            or not found
-            or not all(_ADDRESS.fullmatch(address) for _, address in found)
-        ):
-            raise ValueError("expected addresses such as ops@example.com or Ops <ops@example.com>")
-        return value
+COLOURS: Final = {"critical": "#b3261e", "error": "#b84a06", "warning": "#8a5a00", "info": "#1f63ad"}
+GREEN, GREY = "#1c7a44", "#57606a"
 
 
 class Driver(BaseDriver[Config]):
@@ -52,6 +28,7 @@ class Driver(BaseDriver[Config]):
     Config = Config
     concurrency = 4
     timeout = 30.0
+    folds = True
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
@@ -60,71 +37,20 @@ class Driver(BaseDriver[Config]):
 
     async def send(self, message: Message, http: Client) -> str:
         mail = compose(message, self.config)
+        if not self.config.smtp_host:
+            return await sendgrid.send(mail, self.config, http, self.timeout)
         address = await resolve(self.config.smtp_host, self.config.smtp_port, allowed())
-        loop = asyncio.get_running_loop()
+        work = partial(smtp.hand_over, mail, self.config, address, self.timeout)
         try:
             async with asyncio.timeout(self.timeout):
-                return await loop.run_in_executor(self._threads, self._hand_over, mail, address)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
-            raise _by_code(error) from error
+            raise smtp.by_code(error) from error
         except (smtplib.SMTPNotSupportedError, UnicodeError) as error:
             raise Rejected(f"{self.config.smtp_host}: {error}") from error
         except OSError as error:  # also smtplib's own errors, and the time that ran out
             why = str(error) or f"no end within {self.timeout:g} s"
             raise Unavailable(f"{self.config.smtp_host}:{self.config.smtp_port}: {why}") from error
-
-    def _hand_over(self, mail: EmailMessage, address: str) -> str:
-        with _connect(self.config, address, self.timeout) as smtp:
-            if self.config.username:
-                smtp.login(self.config.username, self.config.password.get_secret_value())
-            refused = smtp.send_message(mail)
-        return f"accepted, but refused for {', '.join(refused)}" if refused else "accepted"
-
-
-class _Smtp(smtplib.SMTP):
-    """Connects to the address that was checked; TLS still verifies the host's name."""
-
-    address = ""
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        connected: socket.socket = super()._get_socket(self.address, port, timeout)  # type: ignore[misc]
-        return connected
-
-
-class _SmtpOverTls(smtplib.SMTP_SSL, _Smtp):
-    """The same, encrypted from the first byte."""
-
-
-def _connect(config: Config, address: str, timeout: float) -> smtplib.SMTP:
-    kind = _SmtpOverTls if config.security == "tls" else _Smtp
-    smtp = kind(timeout=timeout)
-    smtp.address = address
-    smtp._host = config.smtp_host  # type: ignore[attr-defined]  # what smtplib verifies certificates against
-    code, greeting = smtp.connect(config.smtp_host, config.smtp_port)
-    try:
-        if code != 220:
-            raise smtplib.SMTPConnectError(code, greeting)
-        if config.security == "starttls":
-            smtp.starttls(context=ssl.create_default_context())
-    except OSError:
-        smtp.close()
-        raise
-    return smtp
-
-
-def _by_code(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> Exception:
-    """SMTP's own distinction: 4xx may pass later, 5xx will not."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        code, answer = min(error.recipients.values())  # where one may be served later, all are tried again
-        said = _said(code, answer)
-    else:
-        code, said = error.smtp_code, _said(error.smtp_code, error.smtp_error)
-    return Rejected(said) if code >= 500 else Unavailable(said)
-
-
-def _said(code: int, answer: bytes | str) -> str:
-    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-    return f"{code} {' '.join(text.split())}"[:300]
 
 
 def compose(message: Message, config: Config) -> EmailMessage:
@@ -139,9 +65,14 @@ def compose(message: Message, config: Config) -> EmailMessage:
     if message.incident_id is not None:  # mail programs show one thread an incident
         mail["In-Reply-To"] = mail["References"] = f"<incident-{message.incident_id}@{domain}>"
     mail["X-Correlation-Id"] = message.trace_id
-    values = {"message": message, "colour": COLOURS.get(message.severity, "#444444")}
-    if message.kind == "resolved":
-        values["colour"] = "#1c7a44"
+    values = {"message": message, "colour": _colour(message), "links": links(message), "cut": cut}
     mail.set_content(render(__name__, "message.txt", **values))
     mail.add_alternative(render(__name__, "message.html", **values), subtype="html")
     return mail
+
+
+def _colour(message: Message) -> str:
+    """Dark enough for white letters on it."""
+    if message.kind == RESOLVED:
+        return GREEN
+    return GREY if message.kind == ACKNOWLEDGED else COLOURS.get(message.severity, GREY)
