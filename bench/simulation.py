@@ -8,6 +8,7 @@ two, and prints it beside what the simulation says of the same; ``--markdown`` r
 import argparse
 import time
 from collections.abc import Iterator
+from typing import Final
 
 from bench import costs as measured
 from bench.cluster import Cluster
@@ -15,9 +16,18 @@ from bench.model import Lags
 from bench.scenarios import SCENARIOS, Scenario
 from bench.shard import Costs, Plant, costs
 
-COLUMNS = ("", "503", "told/s", "untold", "stored, s", "decided, s", "told, s", "busiest")
+COLUMNS: Final[tuple[str, ...]] = (
+    "",
+    "503",
+    "told/s",
+    "untold",
+    "stored, s",
+    "decided, s",
+    "told, s",
+    "busiest",
+)
 
-CHECKED = ("measured / simulated", "told/s", "p50, ms", "p99, ms", "CPU an alert, µs")
+CHECKED: Final[tuple[str, ...]] = ("measured / simulated", "told/s", "p50, ms", "p99, ms", "CPU an alert, µs")
 
 
 def main() -> None:
@@ -33,14 +43,13 @@ def main() -> None:
     if options.check:
         from bench import check
 
-        name, columns, rows = "check", CHECKED, check.show(found, options.seconds)
+        head, rows = CHECKED, check.show(found, options.seconds)
     else:
-        rows = list(_rows(costs(found["postgresql"]), options.seed, options.only))
-        name, columns = "simulation", COLUMNS
+        head, rows = COLUMNS, list(_rows(costs(found["postgresql"]), options.seed, options.only))
     if options.markdown:
         from bench import tables
 
-        tables.put(name, tables.table(columns, rows))
+        tables.put("check" if options.check else "simulation", tables.table(head, rows))
 
 
 def _rows(spent: Costs, seed: int, only: str) -> Iterator[tuple[str, ...]]:
