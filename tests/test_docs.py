@@ -51,13 +51,14 @@ OPERATE: Final = DOCS / "operate.md"
 HTTP: Final = DOCS / "reference" / "http.md"
 WATCH: Final = DOCS / "how-to" / "watch-a-service.md"
 PIPELINES: Final = DOCS / "how-to" / "pipelines.md"
+ROUTING: Final = DOCS / "how-to" / "routing.md"
 QUICK_START: Final = DOCS / "quick-start.md"
 README: Final = ROOT / "README.md"
 SOURCE: Final = {path: path.read_text() for path in (ROOT / "tocsin").rglob("*.py")}
 SECONDS: Final = 15.0
 
 # Examples of one line are run in this order on one installation.
-TOGETHER: Final = [(README, OPERATE, CONNECT, SEND), (QUICK_START,), (CHECK_HEALTH,), (WATCH,), (PIPELINES,)]
+TOGETHER: Final = [(README, OPERATE, CONNECT, SEND), (QUICK_START,), (CHECK_HEALTH,), (WATCH,), (PIPELINES, ROUTING)]
 
 
 @dataclass
@@ -76,7 +77,7 @@ class Reader:
             if block.language == "console":
                 for example in examples(block):
                     self.run(example, page)
-            elif block.language == "json" and (file := re.search(r"`([\w-]+\.json)`:\s*$", block.before)):
+            elif file := re.search(r"`([\w-]+\.(?:json|yml))`:\s*$", block.before):
                 (self.folder / file[1]).write_text(block.text)
             elif block.language == "text" and "Sign in" in block.text:
                 self.compare_greeting(block)
