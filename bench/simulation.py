@@ -97,18 +97,18 @@ def busiest(cluster: Cluster) -> dict[str, float]:
 
 
 def capacities(spent: Costs, plant: Plant, cores: float = 8) -> dict[str, float]:
-    """Changes a second at which each part of a shard would be busy all the time, 64 a post."""
-    decide, commit = spent.decide, spent.commit
-    worker = decide.here.each + spent.walk.here.each + spent.send.each + spent.finish.here.each
-    base = commit.there.each + decide.there.each + spent.walk.there.each + spent.finish.there.each
-    web = spent.post / 64 + spent.read + commit.here.each
+    """Changes a second at which each part of a shard would be busy all the time, 64 a post. A thread that
+    asks the database waits for it."""
+    steps = spent.decide + spent.walk + spent.finish
+    web = spent.post / 64 + spent.read + spent.commit.here.each
     return {
-        "correlation": 1 / (decide.here.each + decide.there.each),
-        "a worker process": 1 / worker,
-        "a committer": 1 / (commit.here.each + commit.there.each),
-        "a web process": 1 / web,
-        f"a database of {cores:g} cores": cores / base,
-        f"an app host of {cores:g} cores": cores / (web + worker),
+        "a worker": 1 / (steps.here.each + steps.there.each),
+        "a channel, for each worker": plant.concurrency / plant.receiver,
+        "correlation": 1 / (spent.decide.here.each + spent.decide.there.each),
+        "a committer": 1 / (spent.commit.here.each + spent.commit.there.each),
+        "a web process' core": 1 / web,
+        f"{cores:g} cores for web and workers": cores / (web + steps.here.each + spent.send.each),
+        f"{cores:g} cores for the database": cores / (spent.commit.there.each + steps.there.each),
     }
 
 
