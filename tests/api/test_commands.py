@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tocsin.api.commands import Pace
 from tocsin.core import clock
 from tocsin.core.ids import new_id
 from tocsin.fleet import commands, enrolment, instances
@@ -108,6 +109,16 @@ def test_of_another_instances_command_it_cannot_tell(agent: Agent, client: Clien
 def test_what_is_too_late_is_not_given(agent: Agent) -> None:
     agent.order(seconds=-1)
     assert agent.ask() == []
+
+
+def test_many_agents_ask_less_often(agent: Agent) -> None:
+    assert agent.post({"agent": agent.id, "allowed": []}).json()["again_in"] == 5.0
+    now, long_ago = clock.now(), clock.now() - timedelta(hours=1)
+    told = {"first_seen_at": now, "last_seen_at": now}
+    Instance.objects.bulk_create(
+        Instance(instance_id=f"i{n}", listened_at=now if n < 999 else long_ago, **told) for n in range(1_500)
+    )
+    assert Pace().seconds(now) == 1_000 / 50
 
 
 def test_what_nobody_knows_is_acknowledged(agent: Agent) -> None:

@@ -15,6 +15,7 @@ from tocsin.orchestration.definition import Unsound
 from tocsin.orchestration.graph import graph_of
 from tocsin.orchestration.models import PipelineRun
 from tocsin.orchestration.nodes import Context
+from tocsin.orchestration.retention import thin
 from tocsin.orchestration.trial import on_incident
 
 RESTART = Offer("restart", "Restart a service", {"unit": "nginx|php"})
@@ -146,6 +147,7 @@ def test_a_result_that_comes_too_late_is_kept_and_changes_nothing_else(world: Wo
         ({"instance": "\0"}, "there is no instance '\\x00'"),
         ({"arguments": {}}, "the arguments of restart on web-1 are: unit"),
         ({"arguments": {"unit": "nginx", "more": "x"}}, "the arguments of restart on web-1 are: unit"),
+        ({"arguments": {"unit": "x" * 1_001}}, "the argument unit is longer than 1000 characters"),
     ],
 )
 def test_what_cannot_be_done_is_not_asked(config: dict[str, Any], why: str, world: World) -> None:
@@ -255,6 +257,7 @@ def test_what_is_wrong_in_a_definition_is_told(wrong: dict[str, Any], world: Wor
 def test_old_commands_go_with_their_runs(world: World) -> None:
     machine = ask(world)
     machine.tell(machine.take()[0])
-    assert commands.drop_old(world.now, 100) == 0
-    assert commands.drop_old(world.now + timedelta(days=1), 100) == 1
+    thin(world.now + timedelta(days=89))
+    assert Command.objects.exists()
+    thin(world.now + timedelta(days=91))
     assert not Command.objects.exists()

@@ -1,5 +1,7 @@
 """Where an agent asks for commands and tells how they ended. Its own key alone opens this."""
 
+from datetime import datetime
+from time import monotonic
 from typing import Annotated, Final
 
 import msgspec
@@ -16,7 +18,9 @@ from tocsin.fleet.commands import Ended, Offer
 from tocsin.fleet.models import Instance
 from tocsin.orchestration import services
 
-EVERY: Final = 5.0  # seconds between an agent's questions
+EVERY: Final = 5.0  # seconds between an agent's questions, while they are few
+MOST_A_SECOND: Final = 50  # questions of all agents
+COUNTED_EVERY: Final = 60.0
 
 
 class Asked(msgspec.Struct):
@@ -41,7 +45,23 @@ class Answer(msgspec.Struct):
     """What an agent is to run next, and in how many seconds it is to ask again."""
 
     commands: list[Given]
-    again_in: float = EVERY
+    again_in: float
+
+
+class Pace:
+    """How often agents are to ask: the more there are, the less often each."""
+
+    def __init__(self) -> None:
+        self._agents, self._counted_at = 0, float("-inf")
+
+    def seconds(self, now: datetime) -> float:
+        """Between two questions of one agent."""
+        if monotonic() - self._counted_at > COUNTED_EVERY:
+            self._agents, self._counted_at = commands.listening(now), monotonic()
+        return max(EVERY, self._agents / MOST_A_SECOND)
+
+
+_pace: Final = Pace()
 
 
 @require_POST
@@ -57,12 +77,11 @@ def _taken(request: HttpRequest) -> Answer:
     for ended in asked.results:
         services.end_command(instance=instance, told=ended, now=now)
     commands.listen(instance, asked.allowed, now)
-    return Answer(
-        [
-            Given(one.pk, one.name, one.arguments, (one.expires_at - now).total_seconds(), one.trace_id)
-            for one in commands.take(instance, asked.agent, now)
-        ]
-    )
+    given = [
+        Given(one.pk, one.name, one.arguments, (one.expires_at - now).total_seconds(), one.trace_id)
+        for one in commands.take(instance, asked.agent, now)
+    ]
+    return Answer(given, _pace.seconds(now))
 
 
 def _instance(request: HttpRequest) -> Instance:

@@ -21,6 +21,7 @@ logger = log.get(__name__)
 
 LONGEST_OUTPUT: Final = 70_000  # an agent keeps 65,536 bytes
 LONGEST_REASON: Final = 2_000
+LONGEST_VALUE: Final = 1_000  # as agents have it
 LISTENING: Final = timedelta(minutes=5)  # that it still asks is put down so often
 MOST_NAMED: Final = 10
 _TABLE: Final = "fleet_command"
@@ -87,7 +88,8 @@ def refusal(found: Instance | None, machine: str, name: str, arguments: Mapping[
     wanted = found.allows[name].get("arguments", {})
     if wanted.keys() != arguments.keys():
         return f"the arguments of {name} on {machine} are: {', '.join(sorted(wanted)) or 'none'}"
-    return ""
+    longest = next((key for key, value in arguments.items() if len(value) > LONGEST_VALUE), None)
+    return f"the argument {longest} is longer than {LONGEST_VALUE} characters" if longest else ""
 
 
 def ask(orders: Sequence[Order], now: datetime) -> None:
@@ -117,6 +119,11 @@ def listen(instance: Instance, offers: Sequence[Offer], now: datetime) -> None:
     }
     if allows != instance.allows or instance.listened_at is None or now - instance.listened_at >= LISTENING:
         Instance.objects.filter(pk=instance.pk).update(allows=allows, listened_at=now)
+
+
+def listening(now: datetime) -> int:
+    """How many agents ask for commands."""
+    return Instance.objects.filter(listened_at__gt=now - 2 * LISTENING).count()
 
 
 def take(instance: Instance, agent: str, now: datetime) -> list[Command]:
