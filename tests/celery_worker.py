@@ -19,6 +19,8 @@ class CeleryWorker:
 
     def __init__(self, tocsin: Machines, log: Path) -> None:
         self._environment, self._log = {**tocsin.environment, "LOG_LEVEL": "INFO"}, log
+        self.alive = log.with_suffix(".alive")
+        self._environment["TOCSIN_CELERY_ALIVE"] = str(self.alive)
         self.start()
 
     def start(self) -> None:
@@ -52,6 +54,7 @@ class CeleryWorker:
 @contextmanager
 def celery_workers(tocsin: Machines, folder: Path, count: int) -> Iterator[list[CeleryWorker]]:
     """So many, from when they are ready."""
+    tocsin.run("migrate", "-v0")
     workers = [CeleryWorker(tocsin, folder / f"celery-{number}.log") for number in range(count)]
     try:
         tocsin.wait(lambda: all(worker.ready for worker in workers), "the Celery workers", 60)

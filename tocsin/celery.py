@@ -1,19 +1,21 @@
 """The Celery application: ``celery -A tocsin worker`` does what ``tocsin worker`` does, on many machines.
 
 Each worker's main process hears the doorbell (``REDIS_URL``) and turns it into a message, and sweeps: no
-beat is needed, and one does no harm.
+beat is needed, and one does no harm. It waits for the database to be prepared as ``tocsin worker`` does.
 """
 
 import os
+from pathlib import Path
 from typing import Any, Final
 
 from celery import Celery, bootsteps
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tocsin.settings")
 
 from tocsin.core import config
 from tocsin.core.farbell import Listener
+from tocsin.db import schema
 
 SWEEP_SECONDS: Final = 1.0
 SWEEPS: Final = ("sweep", "watch_monitors")
@@ -37,6 +39,25 @@ app.autodiscover_tasks(["tocsin.orchestration"])
 @setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:
     """Celery leaves logging alone where somebody is connected here."""
+
+
+@worker_init.connect
+def _wait_for_the_database(**_: Any) -> None:
+    schema.wait()
+
+
+class Alive(bootsteps.StartStopStep):
+    """Touches a file each second for as long as the worker's main loop turns: for probes."""
+
+    requires = {"celery.worker.components:Timer"}
+
+    def __init__(self, worker: Any, **_: Any) -> None:
+        self._file = config.text("TOCSIN_CELERY_ALIVE")
+
+    def start(self, worker: Any) -> None:
+        """Begin."""
+        if self._file:
+            worker.timer.call_repeatedly(SWEEP_SECONDS, Path(self._file).touch)
 
 
 class Bell(bootsteps.StartStopStep):
@@ -66,4 +87,4 @@ def _send(task: str) -> None:
     app.send_task(task, expires=10 * SWEEP_SECONDS, retry=False, ignore_result=True)
 
 
-app.steps["worker"].add(Bell)
+app.steps["worker"].update({Alive, Bell})

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from celery.bin.worker import worker
 from django.core.management import get_commands, load_command_class
 
 from tocsin.core.config import VARIABLES
+from tocsin.notify.drivers import drivers
+from tocsin.orchestration.tasks import WORK_SECONDS
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
@@ -62,3 +65,15 @@ def refuse_unknown_command(words: list[str]) -> None:
     load_command_class(get_commands()[words[0]], words[0]).create_parser("tocsin", words[0]).parse_args(
         words[1:]
     )
+
+
+def refuse_unknown_celery(words: list[str]) -> None:
+    """Fails where Celery's worker has no such option, or would work for another application."""
+    assert words[:3] == ["--app", "tocsin", "worker"]
+    options = {name for option in worker.params for name in option.opts}
+    assert {word for word in words[3:] if word.startswith("-")} <= options
+
+
+def seconds_of_a_task() -> float:
+    """How long a Celery worker that is asked to end may still be at work."""
+    return WORK_SECONDS + max(drivers.get(name).timeout for name in drivers.names())

@@ -22,7 +22,9 @@ from tests.deploy.shipped import (
     image_environment,
     is_secret,
     pinned,
+    refuse_unknown_celery,
     refuse_unknown_command,
+    seconds_of_a_task,
 )
 from tocsin.core.config import is_loopback
 
@@ -53,7 +55,7 @@ def test_the_specification_would_find_a_mistake(wrong: dict[str, Any]) -> None:
 
 
 def test_its_services() -> None:
-    assert set(TOCSIN) == {"web", "worker", "migrate"}
+    assert set(TOCSIN) == {"web", "worker", "celery", "migrate"}
     assert set(SERVICES) - set(TOCSIN) == {"postgres", "redis"}
     for name, service in SERVICES.items():
         assert pinned(service["image"]), f"{name} is not pinned"
@@ -61,7 +63,11 @@ def test_its_services() -> None:
 
 @pytest.mark.parametrize("name", TOCSIN)
 def test_commands_are_tocsins(name: str) -> None:
-    refuse_unknown_command(SERVICES[name]["command"])
+    if SERVICES[name].get("entrypoint") == ["celery"]:
+        refuse_unknown_celery(SERVICES[name]["command"])
+    else:
+        assert "entrypoint" not in SERVICES[name], "the image's stays"
+        refuse_unknown_command(SERVICES[name]["command"])
 
 
 @pytest.mark.parametrize("name", TOCSIN)
@@ -136,8 +142,16 @@ def test_tocsin_can_do_no_more_than_it_must(name: str) -> None:
     assert volume.split(":") == ["data", image_environment()["TOCSIN_DATA_DIR"]]
 
 
+def test_celery_comes_by_its_profile_alone() -> None:
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"celery"}
+    celery = SERVICES["celery"]
+    assert celery["environment"]["TOCSIN_CELERY_ALIVE"] in celery["healthcheck"]["test"][1]
+    [minutes] = re.findall(r"^(\d+)m$", celery["stop_grace_period"])
+    assert int(minutes) * 60 >= seconds_of_a_task()
+
+
 def test_each_starts_when_what_it_needs_is_there() -> None:
-    for name in ("web", "worker"):
+    for name in ("web", "worker", "celery"):
         waits = {other: how["condition"] for other, how in SERVICES[name]["depends_on"].items()}
         assert waits == {
             "migrate": "service_completed_successfully",

@@ -1,6 +1,7 @@
 """The manifests: valid, restricted, and made of Tocsin's own names."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -26,7 +27,9 @@ from tests.deploy.shipped import (
     instructions,
     is_secret,
     pinned,
+    refuse_unknown_celery,
     refuse_unknown_command,
+    seconds_of_a_task,
 )
 from tests.pages import blocks
 from tocsin.orchestration.worker import DRAIN_SECONDS
@@ -37,9 +40,10 @@ WEB_DRAIN = int(
         r"timeout_graceful_shutdown=(\d+)", (ROOT / "tocsin/web/management/commands/web.py").read_text()
     )[0]
 )
-FOLDERS = [KUBERNETES / "base", KUBERNETES / "try-out"]
+FOLDERS = [KUBERNETES / "base", KUBERNETES / "try-out", KUBERNETES / "celery"]
 FILES = sorted(path for path in KUBERNETES.rglob("*.yaml") if path.name != "kustomization.yaml")
 HOW_TO = ROOT / "docs" / "how-to" / "run-in-containers.md"
+CELERY = "components:\n  - ../celery\n"  # as the page has it
 Document = dict[str, Any]
 
 
@@ -115,13 +119,14 @@ def test_every_file_is_part_of_what_is_applied(folder: Path) -> None:
     [kustomization] = documents(folder / "kustomization.yaml")
     listed = {resource for resource in kustomization["resources"] if resource.endswith(".yaml")}
     assert listed == {path.name for path in folder.glob("*.yaml")} - {"kustomization.yaml"}
-    assert kustomization["namespace"] == _one("Namespace", "tocsin").name
+    if kustomization["kind"] != "Component":  # one is given the namespace of what it is part of
+        assert kustomization["namespace"] == _one("Namespace", "tocsin").name
 
 
 def test_names_are_there_once() -> None:
     names = [(one.kind, one.name) for one in OBJECTS]
     assert len(names) == len(set(names))
-    assert {one.name for one in TOCSIN} == {"tocsin-web", "tocsin-worker", "tocsin-migrate"}
+    assert {one.name for one in TOCSIN} == {"tocsin-web", "tocsin-worker", "tocsin-celery", "tocsin-migrate"}
 
 
 # Restricted, as the Pod Security Standard of that name has it, and a little more.
@@ -187,8 +192,12 @@ def test_nobody_is_let_in_but_to_web_and_by_tocsin_to_its_databases() -> None:
 
 @pytest.mark.parametrize("one", TOCSIN, ids=_id)
 def test_commands_are_tocsins(one: Object) -> None:
-    assert "command" not in one.container, "the image's entry point stays"
-    refuse_unknown_command(one.container["args"])
+    if one.name == "tocsin-celery":
+        assert one.container["command"] == ["celery"]
+        refuse_unknown_celery(one.container["args"])
+    else:
+        assert "command" not in one.container, "the image's entry point stays"
+        refuse_unknown_command(one.container["args"])
 
 
 @pytest.mark.parametrize("one", TOCSIN, ids=_id)
@@ -221,8 +230,9 @@ def _secret_keys(one: Object) -> set[str]:
 @pytest.mark.parametrize("one", TOCSIN, ids=_id)
 def test_no_pod_starts_with_keys_of_its_own(one: Object) -> None:
     """Without them each Pod would keep a database, or keys, that end with it."""
-    assert {variable["name"] for variable in one.container["env"]} == _secret_keys(one)
-    assert _secret_keys(one) == {"DATABASE_URL", "TOCSIN_SECRET_KEYS", "DJANGO_SECRET_KEY"}
+    broker = {"REDIS_URL"} if one.name == "tocsin-celery" else set()
+    assert {variable["name"] for variable in one.container["env"]} <= SETTINGS
+    assert _secret_keys(one) == {"DATABASE_URL", "TOCSIN_SECRET_KEYS", "DJANGO_SECRET_KEY"} | broker
     assert one.container["envFrom"] == [
         {"configMapRef": {"name": "tocsin"}},
         {"secretRef": {"name": "tocsin"}},
@@ -298,6 +308,20 @@ def test_pods_have_the_time_to_end_their_work() -> None:
     assert web.pod["spec"]["terminationGracePeriodSeconds"] >= waits + 2 * WEB_DRAIN
     worker = _one("Deployment", "tocsin-worker")
     assert worker.pod["spec"]["terminationGracePeriodSeconds"] >= 2 * DRAIN_SECONDS
+    celery = _one("Deployment", "tocsin-celery")
+    assert celery.pod["spec"]["terminationGracePeriodSeconds"] >= seconds_of_a_task()
+
+
+@pytest.mark.parametrize("probe", ["startupProbe", "livenessProbe", "readinessProbe"])
+def test_celerys_probes_look_at_what_it_touches(probe: str, tmp_path: Path) -> None:
+    celery = _one("Deployment", "tocsin-celery").container
+    [file] = [each["value"] for each in celery["env"] if each["name"] == "TOCSIN_CELERY_ALIVE"]
+    asked = [word.replace(file, str(tmp_path / "alive")) for word in celery[probe]["exec"]["command"]]
+    assert subprocess.run(asked, check=False, capture_output=True).returncode != 0
+    (tmp_path / "alive").touch()
+    assert subprocess.run(asked, check=False).returncode == 0
+    os.utime(tmp_path / "alive", (0, 0))
+    assert subprocess.run(asked, check=False).returncode != 0
 
 
 # As kubectl puts it together.
@@ -363,7 +387,7 @@ def test_the_try_out_is_not_built_without_its_secrets(copy: Path) -> None:
 def test_the_page_has_a_kustomization_that_works(copy: Path) -> None:
     [shown] = [block for block in blocks(HOW_TO, "yaml") if block.text.startswith("# kustomization.yaml")]
     (copy / "ours").mkdir()
-    (copy / "ours" / "kustomization.yaml").write_text(shown.text)
+    (copy / "ours" / "kustomization.yaml").write_text(shown.text + CELERY)
     shutil.copy(copy / "ingress.yaml", copy / "ours")
     built = {(found["kind"], found["metadata"]["name"]): found for found in _built(copy / "ours")}
     for document in built.values():
@@ -374,3 +398,4 @@ def test_the_page_has_a_kustomization_that_works(copy: Path) -> None:
     web = built["Deployment", "tocsin-web"]["spec"]["template"]["spec"]["containers"][0]
     assert web["image"] != OURS and web["image"].endswith(OURS)
     assert built["Deployment", "tocsin-worker"]["spec"]["replicas"] == 4
+    assert built["Deployment", "tocsin-celery"]["metadata"]["namespace"] == "tocsin"

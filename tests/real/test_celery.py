@@ -49,6 +49,7 @@ def test_the_main_job(receiver: Receiver, tmp_path: Path, capsys: pytest.Capture
             assert set(stages) == {(stage, 215) for stage in ("INGEST", "CHECK", "ANALYZE", "NOTIFY")}
             said = "".join(worker.said for worker in workers)
             assert all(f"Task {task}[" in said for task in CHAIN)
+            assert all(time.time() - worker.alive.stat().st_mtime < 30 for worker in workers)
             assert [worker.stop() for worker in workers] == [0, 0]
 
 

@@ -111,6 +111,11 @@ VARIABLES: tuple[Variable, ...] = (
         "Where Celery's messages go, with celery -A tocsin worker",
     ),
     Variable("CELERY_TASK_ALWAYS_EAGER", "0", "1 runs Celery's tasks at once in the process that sends them"),
+    Variable(
+        "TOCSIN_CELERY_ALIVE",
+        "",
+        "File that a Celery worker touches each second while it is well, for probes; default: none",
+    ),
     Variable("CHECKERS_SKIP_ALL", "0", "1 skips all health checks"),
     Variable("CHECKERS_SKIP", "", "Checkers to skip, comma-separated, such as cpu,memory"),
     Variable("NOTIFY_SKIP_ALL", "0", "1 sends nothing; runs record why"),
