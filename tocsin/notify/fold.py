@@ -3,7 +3,7 @@ claims it; the rows that went into another say into which."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 from django.conf import settings
@@ -12,7 +12,7 @@ from tocsin.core.ids import new_id
 from tocsin.db import bulk
 from tocsin.notify import folding, rows
 from tocsin.notify.drivers import Handle
-from tocsin.notify.message import Message
+from tocsin.notify.message import RESOLVED, Message
 from tocsin.notify.models import Delivery
 from tocsin.notify.terms import Terms
 
@@ -33,27 +33,42 @@ class Claimed(Protocol):
     message: Message
 
 
-def into_newest(channel_id: int, due: Sequence[Claimed], now: datetime) -> None:
-    """What waits behind these, of the same incidents, goes with them: the newest says all of it."""
-    incidents = [one.message.incident_id for one in due if one.message.incident_id is not None]
-    where, params = bulk.among("incident_id", incidents)
+C = TypeVar("C", bound=Claimed)
+
+
+def into_newest(terms: Terms, due: Sequence[C], now: datetime) -> list[C]:
+    """What waits behind these, of the same incidents, goes with them, where the channel folds or a route
+    grouped them: the newest says all of it. Returns those that are left."""
+    foldable = [one for one in due if terms.folds or one.message.grouped]
+    waiting = _behind(terms.channel_id, foldable, now)
+    folded: list[bulk.Row] = []
+    for one in foldable:
+        if behind := waiting.get(one.delivery_id):
+            folded += _fold(one, behind)
+    changed = [(msgspec.json.encode(one.message).decode(), one.delivery_id) for one in foldable]
+    if folded:
+        bulk.update(Delivery, ("message",), ("id",), changed)
+    over = _over_unheard(terms.channel_id, foldable)
+    folded += [_folded(key, "", "it was over before anybody was to be told") for key in over]
+    bulk.update(Delivery, _FOLDED, ("id",), folded)
+    return [one for one in due if one.delivery_id not in over]
+
+
+def _behind(channel_id: int, due: Sequence[Claimed], now: datetime) -> dict[str, list[tuple[str, Message]]]:
+    """By delivery, those of its incident that come after it, in order."""
+    by_incident = {one.message.incident_id: one for one in due if one.message.incident_id is not None}
+    where, params = bulk.among("incident_id", by_incident)
     later = bulk.fetch(
         f"SELECT id, incident_id, message FROM notify_delivery WHERE {where} AND channel_id = %s"  # noqa: S608
         f" AND due_at <= %s AND lease = '' ORDER BY id{bulk.for_update()}",
         [*params, channel_id, bulk.moment(now)],
     )
-    waiting: dict[int, list[tuple[str, Message]]] = {}
-    for row in later:
-        waiting.setdefault(row[1], []).append((row[0], _MESSAGE.decode(row[2])))
-    folded: list[bulk.Row] = []
-    for one in due:
-        behind = [item for item in waiting.get(one.message.incident_id or 0, []) if item[0] > one.delivery_id]
-        if behind:
-            folded += _fold(one, behind)
-    bulk.update(Delivery, _FOLDED, ("id",), folded)
-    changed = [(msgspec.json.encode(one.message).decode(), one.delivery_id) for one in due]
-    if folded:
-        bulk.update(Delivery, ("message",), ("id",), changed)
+    found: dict[str, list[tuple[str, Message]]] = {}
+    for key, incident_id, text in later:
+        first = by_incident[incident_id].delivery_id
+        if key > first:
+            found.setdefault(first, []).append((key, _MESSAGE.decode(text)))
+    return found
 
 
 def _fold(one: Claimed, behind: list[tuple[str, Message]]) -> list[bulk.Row]:
@@ -61,6 +76,21 @@ def _fold(one: Claimed, behind: list[tuple[str, Message]]) -> list[bulk.Row]:
     one.message = folding.newest([one.message, *(message for _, message in behind)])
     one.delivery_id = behind[-1][0]
     return [_folded(key, one.delivery_id, "a newer message says it") for key in earlier]
+
+
+def _over_unheard(channel_id: int, due: Sequence[Claimed]) -> set[str]:
+    """Of the ends of incidents that a route held back, those of which the channel was told nothing."""
+    ends = {
+        one.message.incident_id: one.delivery_id
+        for one in due
+        if one.message.grouped and one.message.kind == RESOLVED
+    }
+    if not ends:
+        return set()
+    where, params = bulk.among("incident_id", ends)
+    sql = f"SELECT DISTINCT incident_id FROM notify_delivery WHERE {where} AND channel_id = %s"  # noqa: S608
+    told = {row[0] for row in bulk.fetch(f"{sql} AND state IN ('sent', 'dead')", [*params, channel_id])}
+    return {key for incident, key in ends.items() if incident not in told}
 
 
 def storm(terms: Terms, now: datetime) -> Message | None:

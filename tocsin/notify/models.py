@@ -103,10 +103,16 @@ class Thread(models.Model):
     channel = models.ForeignKey(NotificationChannel, models.CASCADE, related_name="threads", db_index=False)
     incident = models.ForeignKey(Incident, models.CASCADE, related_name="threads")
     handle = JsonText(default=dict)
+    told_at = models.DateTimeField(null=True, help_text="When it was, or will be, told last by a route.")
+    repeat_every = models.PositiveIntegerField(null=True, help_text="Seconds, while nobody acts.")
+    repeat_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["channel", "incident"], name="thread_of_incident"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["repeat_at"], condition=Q(repeat_at__isnull=False), name="thread_repeat"),
         ]
 
     def __str__(self) -> str:
@@ -147,3 +153,17 @@ class DriverTemplates(models.Model):
 
     def __str__(self) -> str:
         return self.driver
+
+
+class RoutingTree(models.Model):
+    """Who gets what, as somebody wrote it; the newest is in force. One without a document: everybody gets
+    everything."""
+
+    document = JsonText(null=True)
+    digest = models.CharField(max_length=64, help_text="Of the document.")
+    note = models.CharField(max_length=300, default="", blank=True, help_text="Where it came from.")
+    made_by = models.CharField(max_length=150, default="", blank=True)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.pk}"

@@ -68,8 +68,8 @@ def _take(terms: Terms, most: int, token: str, now: datetime) -> list[Due]:
         due = [Due(folded.id, folded)]
     else:
         due = list(_readable(_claimable(terms.channel_id, most, now), now))
-    if terms.folds and folded is None:
-        fold.into_newest(terms.channel_id, due, now)
+    if folded is None:
+        due = fold.into_newest(terms, due, now)
     if terms.mode != NEW:
         _find_threads(terms.channel_id, due)
     where, params = bulk.among("id", [one.delivery_id for one in due])

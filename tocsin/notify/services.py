@@ -21,6 +21,7 @@ from tocsin.notify import rows
 from tocsin.notify.drivers import BaseDriver, drivers
 from tocsin.notify.message import ALERTS_SHOWN, FIRING, RESOLVED, TEST, Message, MessageAlert
 from tocsin.notify.models import Delivery, NotificationChannel
+from tocsin.notify.timing import Timed, Timing, plan
 
 LEASE = timedelta(seconds=60)
 _RUNBOOKS = ("runbook_url", "runbook", "runbookUrl")
@@ -192,6 +193,7 @@ class Outgoing(msgspec.Struct):
     run_id: str
     stage: str  # the node of the run that tells it
     message: Message  # with its id
+    timing: Timing | None = None  # of the route that leads there
 
 
 def addressed(
@@ -213,15 +215,17 @@ def create_deliveries(
     their channel, or they wait behind an earlier message of the same incident.
     """
     waiting = _incidents_with_earlier(outgoing)
+    planned = _planned(outgoing, now)
     left = dict(room)
     stamp, lease_end = bulk.moment(now), bulk.moment(now + LEASE)
     new, leased = [], []
     for item in outgoing:
         pair = (item.incident_id, item.channel_id)
-        mine = left.get(item.channel_id, 0) > 0 and pair not in waiting
+        later = planned.get(item.message.id)
+        mine = left.get(item.channel_id, 0) > 0 and pair not in waiting and later is None
         waiting.add(pair)
         left[item.channel_id] = left.get(item.channel_id, 0) - mine
-        due, lease = (lease_end, token) if mine else (stamp, "")
+        due, lease = (lease_end, token) if mine else (bulk.moment(later) if later else stamp, "")
         new.append(
             rows.row(
                 item.message, item.channel_id, item.incident_id, item.run_id, item.stage, stamp, due, lease
@@ -231,6 +235,19 @@ def create_deliveries(
             leased.append(item)
     rows.insert(new)
     return leased
+
+
+def _planned(outgoing: Sequence[Outgoing], now: datetime) -> dict[str, datetime]:
+    """By message, when those go that a route holds back."""
+    timed = {
+        item.message.id: Timed(item.channel_id, item.incident_id, item.message.kind, item.timing)
+        for item in outgoing
+        if item.timing is not None
+    }
+    if not timed:
+        return {}
+    due = zip(timed, plan(list(timed.values()), now), strict=True)
+    return {key: at for key, at in due if at > now}
 
 
 def _incidents_with_earlier(outgoing: Sequence[Outgoing]) -> set[tuple[int | None, int]]:

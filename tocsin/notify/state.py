@@ -38,6 +38,15 @@ def _head(incident: Incident, message: Message) -> Message:
     )
 
 
+def labels_of(incident: Incident) -> dict[str, str]:
+    """The labels that hold for all of an incident: those that its alerts share, its severity, and those it is
+    grouped by."""
+    said = list(incident.alerts.order_by("status", "-started_at").values_list("labels", flat=True)[:100])
+    shared = said[0] if said else {}
+    shared = {name: value for name, value in shared.items() if all(one.get(name) == value for one in said)}
+    return {**shared, "severity": incident.severity, **incident.labels}
+
+
 def _told(alert: Alert) -> MessageAlert:
     return MessageAlert(
         name=alert.name,

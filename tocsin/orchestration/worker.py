@@ -36,6 +36,7 @@ from tocsin.notify.lanes import Lanes
 from tocsin.notify.marking import mark
 from tocsin.notify.models import Delivery
 from tocsin.notify.outcome import Outcome
+from tocsin.notify.repeating import repeat
 from tocsin.notify.sending import Parcel
 from tocsin.notify.sentlog import SentLog, of_the_dead
 from tocsin.notify.services import LEASE
@@ -114,6 +115,7 @@ class Turn:
             + unsilence(self._now)
             + commands.expire(self._now)
             + mark(self._now)
+            + repeat(self._now)
             + watch_channels(self._now)
             + self._take_up_runs()
             + self._take_up_deliveries()

@@ -21,13 +21,15 @@ class Group(msgspec.Struct, frozen=True):
         return describe(self.labels, list(self.labels)) or "no grouping label"
 
 
-def group_of(name: str, labels: Mapping[str, str], group_by: Sequence[str]) -> Group:
-    """The group of an alert; a label it lacks counts as empty, its name stands in for ``alertname``."""
+def group_of(name: str, labels: Mapping[str, str], group_by: Sequence[str], apart: str = "") -> Group:
+    """The group of an alert; a label it lacks counts as empty, its name stands in for ``alertname``.
+    ``apart`` keeps it from others of the same values."""
     values = {label: labels.get(label, "") for label in group_by}
     if "alertname" in values:
         values["alertname"] = values["alertname"] or name
     shown = {label: value for label, value in values.items() if value}
-    key = hashlib.blake2b(encode(sorted(values.items())), digest_size=16).hexdigest()
+    told = [*sorted(values.items()), apart] if apart else sorted(values.items())
+    key = hashlib.blake2b(encode(told), digest_size=16).hexdigest()
     return Group(key, _title(name, shown), shown)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from tocsin.alerts.correlate.grouping import Group, group_of
+from tocsin.alerts.correlate.grouping import Group
 from tocsin.alerts.correlate.incidents import Bulletin, Live
 from tocsin.alerts.correlate.rules import Rule, Rules
 from tocsin.alerts.correlate.silencing import Hush, Silences
@@ -63,7 +63,7 @@ def pending(limit: int) -> list[Entry]:
     """The oldest journal entries that nobody has decided over."""
     rows = bulk.select(_PENDING_COLUMNS, _PENDING, [limit])
     rules = Rules(row[15] for row in rows)
-    return [_entry(row, rules.of(row[15], row[13])) for row in rows]
+    return [_entry(row, rules) for row in rows]
 
 
 def correlate(entries: Sequence[Entry], now: datetime) -> list[News]:
@@ -119,7 +119,8 @@ def _as_read(entries: Sequence[Entry]) -> bool:
     return [row[0] for row in found] == [entry.change.history_id for entry in entries]
 
 
-def _entry(row: bulk.Row, rule: Rule) -> Entry:
+def _entry(row: bulk.Row, rules: Rules) -> Entry:
+    rule = rules.of(row[15], row[13])
     labels = _LABELS.decode(row[8])
     happened = bulk.read_moment(row[12])
     opening = row[1] in OPENING
@@ -135,7 +136,7 @@ def _entry(row: bulk.Row, rule: Rule) -> Entry:
         started_at=happened if opening else bulk.read_moment(row[11]),  # type: ignore[arg-type]
         ended_at=happened if row[1] in ("resolved", "expired") else None,
     )
-    group = group_of(row[7], labels, rule.group_by)
+    group = rules.group(row[7], row[2], labels, rule)
     return Entry(change, row[3], row[4], row[5], group, row[13], row[14], rule)
 
 

@@ -1,29 +1,46 @@
 """NOTIFY: who is to be told, as deliveries; sending them is the outbox's work."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
+import msgspec
 from pydantic import Field
 
 from tocsin.alerts.models import Incident
 from tocsin.core import config
 from tocsin.db import bulk
+from tocsin.notify import routes
 from tocsin.notify import services as notify
+from tocsin.notify.routes import Routes
+from tocsin.notify.routing.tree import Decision
+from tocsin.notify.timing import Timing
 from tocsin.notify.watch import about_channels
 from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
 _CHANNELS = "SELECT id, name, driver, send_resolved FROM notify_notificationchannel WHERE enabled = %s"
 
 
-class Channel(NamedTuple):
+class Channel(msgspec.Struct, frozen=True):
     """One that may be told."""
 
+    id: int
     name: str
+    driver: str
     send_resolved: bool
 
 
+class Told(msgspec.Struct):
+    """A channel that is told, by which route, and how that waits; without a route, at once."""
+
+    channel: Channel
+    route: str = ""
+    timing: Timing | None = None
+    muted: str = ""
+
+
 class Config(NodeConfig):
-    """Which channels; without more, all of them."""
+    """Which channels; without more, those that the routes say, and all of them where there are no routes."""
 
     channels: list[str] = Field(default=[], description="Channels by name")
     driver: str = Field(default="", description="All channels of a driver")
@@ -35,22 +52,21 @@ class Node(BatchNode[Config]):
     Config = Config
 
     def run(self, walks: Sequence[Walk], context: Context, name: str) -> list[Outcome]:
-        channels = {
-            key: Channel(called, bool(send_resolved))
-            for key, called, driver, send_resolved in bulk.fetch(_CHANNELS, [True])
-            if self._means(called, driver)
-        }
-        skip = ""
+        channels = [Channel(row[0], row[1], row[2], bool(row[3])) for row in bulk.fetch(_CHANNELS, [True])]
+        in_force = None if self.config.channels or self.config.driver else routes.in_force()
         if config.flag("NOTIFY_SKIP_ALL"):
-            skip = "NOTIFY_SKIP_ALL is set"
-        elif not channels:
-            skip = f"there is no enabled channel{self._asked}"
-        return [_outcome(walk, channels, skip, name) for walk in walks]
+            skip = Outcome({"channels": []}, {"deliveries": [], "reason": "NOTIFY_SKIP_ALL is set"})
+            return [skip] * len(walks)
+        if in_force is not None:
+            return [_routed(walk, in_force, channels, name, context.now) for walk in walks]
+        meant = [Told(channel) for channel in channels if self._means(channel)]
+        none = f"there is no enabled channel{self._asked}"
+        return [_outcome(walk, meant, none, name) for walk in walks]
 
-    def _means(self, channel: str, driver: str) -> bool:
-        if self.config.channels and channel not in self.config.channels:
+    def _means(self, channel: Channel) -> bool:
+        if self.config.channels and channel.name not in self.config.channels:
             return False
-        return not self.config.driver or driver == self.config.driver
+        return not self.config.driver or channel.driver == self.config.driver
 
     @property
     def _asked(self) -> str:
@@ -58,30 +74,78 @@ class Node(BatchNode[Config]):
         return named + (f" of driver {self.config.driver}" if self.config.driver else "")
 
 
-def _outcome(walk: Walk, channels: dict[int, Channel], skip: str, name: str) -> Outcome:
-    if skip:
-        return Outcome({"channels": []}, {"deliveries": [], "reason": skip})
-    left_out = {key: why for key, channel in channels.items() if (why := _not_told(walk, key, channel))}
-    told = {key: channel.name for key, channel in channels.items() if key not in left_out}
+def _routed(walk: Walk, in_force: Routes, channels: Sequence[Channel], name: str, now: datetime) -> Outcome:
+    by_name = {channel.name: channel for channel in channels}
+    labels = walk.news.all_labels()
+    if walk.news.changes:
+        labels.setdefault("alertname", walk.news.changes[0].name)
+    decisions = in_force.of(labels, now)
+    meant: dict[str, Told] = {}
+    for decision in decisions:
+        for called in decision.channels:
+            if called in by_name:
+                meant.setdefault(called, _told(by_name[called], decision))
+    taken_by = " and ".join(_called(decision) for decision in decisions)
+    asked = ", ".join(dict.fromkeys(called for decision in decisions for called in decision.channels))
+    none = (
+        f"of the channels of {taken_by} ({asked}) none is enabled" if asked else f"{taken_by} has no channel"
+    )
+    return _outcome(walk, list(meant.values()), none, name)
+
+
+def _called(decision: Decision) -> str:
+    last = decision.steps[-1]
+    return f"route {last.name or last.path}"
+
+
+def _told(channel: Channel, decision: Decision) -> Told:
+    muted = decision.muted
+    timing = Timing(
+        decision.group_wait,
+        decision.group_interval,
+        decision.repeat_interval,
+        muted.until if muted else None,
+    )
+    told = Told(channel, _called(decision), timing)
+    if muted is not None:
+        until = f" until {muted.until:%Y-%m-%d %H:%M} UTC" if muted.until else " for good"
+        told.muted = f"{muted.reason} by {', '.join(muted.intervals)}{until}"
+    return told
+
+
+def _outcome(walk: Walk, meant: Sequence[Told], none: str, name: str) -> Outcome:
+    left_out = {told.channel.name: why for told in meant if (why := _not_told(walk, told))}
+    told = {one.channel.id: one for one in meant if one.channel.name not in left_out}
     found = walk.last("intelligence").get("recommendations", [])
     message = notify.compose(
         walk.news, [f"{r['title']}: {r['evidence']}" for r in found if r["severity"] != "info"]
     )
     outgoing = notify.addressed(message, told, walk.news.incident_id, walk.run_id, name)
+    for item in outgoing:
+        if timing := told[item.channel_id].timing:
+            item.timing, item.message = timing, msgspec.structs.replace(item.message, grouped=True)
     output: dict[str, Any] = {
-        "deliveries": [{"id": item.message.id, "channel": told[item.channel_id]} for item in outgoing]
+        "deliveries": [_shown(item.message.id, told[item.channel_id]) for item in outgoing]
     }
     if left_out:
-        output["left_out"] = {channels[key].name: why for key, why in left_out.items()}
-        if not told:
-            output["reason"] = "; ".join(dict.fromkeys(left_out.values()))
-    return Outcome({"channels": [channel.name for channel in channels.values()]}, output, outgoing)
+        output["left_out"] = left_out
+    if not told:
+        output["reason"] = "; ".join(dict.fromkeys(left_out.values())) or none
+    return Outcome({"channels": [one.channel.name for one in meant]}, output, outgoing)
 
 
-def _not_told(walk: Walk, channel_id: int, channel: Channel) -> str:
+def _shown(delivery_id: str, told: Told) -> Mapping[str, str]:
+    shown = {"id": delivery_id, "channel": told.channel.name, "route": told.route, "muted": told.muted}
+    return {name: text for name, text in shown.items() if text}
+
+
+def _not_told(walk: Walk, told: Told) -> str:
     """Why a channel is left out; empty where it is told."""
-    if walk.news.status == Incident.RESOLVED and not channel.send_resolved:
-        return f"{channel.name} is not told when something is over"
-    if channel_id in about_channels(change.fingerprint for change in walk.news.changes):
-        return f"it is about {channel.name} itself, which does not take its messages"
+    name = told.channel.name
+    if walk.news.status == Incident.RESOLVED and not told.channel.send_resolved:
+        return f"{name} is not told when something is over"
+    if told.channel.id in about_channels(change.fingerprint for change in walk.news.changes):
+        return f"it is about {name} itself, which does not take its messages"
+    if told.muted and told.timing and told.timing.muted_until is None:
+        return told.muted
     return ""
