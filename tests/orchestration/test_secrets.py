@@ -19,6 +19,7 @@ from tocsin.db.sealed import is_sealed
 from tocsin.orchestration import definitions, engine, services, setup
 from tocsin.orchestration.definition import Unsound
 from tocsin.orchestration.models import PipelineDefinition, PipelineRun, PipelineVersion
+from tocsin.orchestration.replay import configuration
 from tocsin.orchestration.shown import opened, shown
 
 SECRET: Final = "s3cr3t-that-nobody-may-see"
@@ -204,6 +205,13 @@ def test_what_stood_in_clear_is_sealed_by_the_migration(world: World) -> None:
     with connection.schema_editor() as editor:
         migration.unseal(apps, editor)
     assert kept().count(SECRET) == 6
+
+
+def test_a_replay_has_dots_and_knows_a_sound_definition(world: World) -> None:
+    found = define(world, asking("http://127.0.0.1/"))
+    assert configuration._sound(found.definition) and configuration.only_with_secrets() == []
+    (kept_there,) = configuration.present(world.now, world.now).definitions.values()
+    assert kept_there.definition["nodes"][0]["config"]["headers"] == {"Authorization": MASK}
 
 
 def test_deep_documents_are_told_of(world: World) -> None:

@@ -16,7 +16,7 @@ from tocsin.notify.models import NotificationChannel
 from tocsin.orchestration.graph import graph_of
 from tocsin.orchestration.models import PipelineDefinition, PipelineVersion
 from tocsin.orchestration.setup import Setup
-from tocsin.orchestration.shown import shown
+from tocsin.orchestration.shown import opened, shown
 
 # Those that correlation and the nodes read. How long an alert may be believed is not among them: that it
 # was heard of again is not recorded.
@@ -104,7 +104,7 @@ def only_with_secrets() -> list[str]:
 
 def _sound(document: Any) -> bool:
     try:
-        graph_of(document)
+        graph_of(opened(document))
     except TocsinError:
         return False
     return True
