@@ -169,6 +169,10 @@ def test_jira_with_who_signs_in() -> None:
     [
         ("discord_configs: [{webhook_url: 'https://discord.com/api/webhooks/1/a'}]", "discord",
          {"webhook_url": "https://discord.com/api/webhooks/1/a"}),
+        ("msteams_configs: [{webhook_url: 'https://example.webhook.office.com/a'}]", "teams",
+         {"webhook_url": "https://example.webhook.office.com/a", "style": "message_card"}),
+        ("msteamsv2_configs: [{webhook_url: 'https://example.logic.azure.com/a'}]", "teams",
+         {"webhook_url": "https://example.logic.azure.com/a"}),
         ("pushover_configs: [{user_key: u, token: t, device: phone}]", "pushover",
          {"user": "u", "token": "t", "device": "phone"}),
         ("mattermost_configs: [{webhook_url: 'https://chat.example.com/hooks/a'}]", "mattermost",
@@ -191,7 +195,8 @@ def test_fields_that_are_go_templates_are_left_to_people() -> None:
         "email_configs: [{to: '{{ .CommonLabels.owner }}@x.example', from: a@x.example, smarthost: 'x:25'}]"
     )
     found = alertmanager.read(received(mail))
-    assert "to" not in found.channels[0].config
+    config = {"sender": "a@x.example", "smtp_host": "x", "smtp_port": 25, "security": "starttls"}
+    assert found.channels[0].config == config
     assert ("to is a Go template", "it must be set by hand") in [(n.what, n.instead) for n in found.notes]
 
 

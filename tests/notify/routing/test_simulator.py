@@ -114,7 +114,7 @@ def test_what_has_fired_for_long_is_told_at_once() -> None:
 
 
 def test_while_it_is_silent_nothing_is_sent_nor_made_up_for() -> None:
-    hours = {"mute_time_intervals": ["lunch"]}
+    hours: dict[str, Any] = {"mute_time_intervals": ["lunch"]}
     found = played(fires(0), fires(2, B), ends(20), minutes=70, **hours)
     assert told(found) == [(1, "first", 1, 0), (61, "new", 1, 0)]
     [held] = found.held

@@ -3,6 +3,6 @@
 ``document.py`` is the tree as people write it, ``tree.py`` what becomes of it and the question who gets an
 alert, ``intervals.py`` the hours when routes are mute or active, ``story.py`` the sentences about it.
 ``lines.py`` reads YAML so that every value knows its line; ``alertmanager.py`` and ``receivers.py`` read an
-``alertmanager.yml`` with it. ``simulator.py`` plays alerts against a tree with a clock of its own,
-``tests_file.py`` tells whether that is what people expect.
+``alertmanager.yml`` with it, by what ``integrations.py`` knows of each. ``simulator.py`` plays alerts against
+a tree with a clock of its own, ``tests_file.py`` tells whether that is what people expect (``expected.py``).
 """

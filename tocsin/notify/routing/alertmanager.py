@@ -203,7 +203,8 @@ class _Reading:
             channels = self.receivers.read(receiver)
             if name and not channels:
                 self._note(receiver, f"no channel is made of the receiver {name!r}", "its routes tell nobody")
-            found[name or " "] = channels
+            if name:
+                found[name] = channels
         return found
 
     def _intervals(self, part: str) -> Iterator[Any]:

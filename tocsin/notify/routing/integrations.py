@@ -36,17 +36,19 @@ class Integration(msgspec.Struct, frozen=True):
 
 def _mail(given: dict[str, str], written: Node) -> dict[str, Any]:
     """``host:port`` and ``require_tls`` as the driver has them."""
-    host, _, port = given.pop("smarthost").rpartition(":")
+    host, _, port = given.pop("smarthost", "").rpartition(":")
     required = given.pop("require_tls", "true").lower() in ("true", "yes", "on", "y")
     security = "tls" if port == "465" else "starttls" if required else "none"
     number = {"smtp_port": int(port)} if port.isdecimal() else {}
-    return {**given, "smtp_host": host.strip("[]"), **number, "security": security}
+    server = {"smtp_host": host.strip("[]")} if host else {}
+    return {**given, **server, **number, "security": security}
 
 
 def _slack(given: dict[str, str], written: Node) -> dict[str, Any]:
     """A webhook, or Slack's API with a bot's token where that is how it is posted."""
-    base = given["webhook_url"].removesuffix("chat.postMessage")
-    if base == given["webhook_url"]:
+    url = given.get("webhook_url", "")
+    base = url.removesuffix("chat.postMessage")
+    if base == url:
         return given
     allowed = (written.get("http_config") or written).get("authorization")
     token = allowed.text("credentials") if allowed else ""
@@ -55,11 +57,16 @@ def _slack(given: dict[str, str], written: Node) -> dict[str, Any]:
 
 def _jira(given: dict[str, str], written: Node) -> dict[str, Any]:
     """The site's address, and who signs in there."""
-    site = _JIRA_API.sub("", given["url"])
+    site = {"url": _JIRA_API.sub("", given["url"])} if "url" in given else {}
     how = written.get("http_config") or written
     basic, bearer = how.get("basic_auth") or written, how.get("authorization") or written
     signed = {"email": basic.text("username"), "token": basic.text("password") or bearer.text("credentials")}
-    return {**given, "url": site, **{name: value for name, value in signed.items() if value}}
+    return {**given, **site, **{name: value for name, value in signed.items() if value}}
+
+
+def _connector(given: dict[str, str], written: Node) -> dict[str, Any]:
+    """The connectors that Microsoft had before workflows take no adaptive cards."""
+    return {**given, "style": "message_card"}
 
 
 INTEGRATIONS: Final[dict[str, Integration]] = {
@@ -135,6 +142,7 @@ INTEGRATIONS: Final[dict[str, Integration]] = {
         needed=("webhook_url",),
         urls=("webhook_url",),
         worded="title summary text",
+        adapted=_connector,
     ),
     "msteamsv2_configs": Integration(
         "teams",

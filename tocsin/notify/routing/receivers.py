@@ -103,9 +103,7 @@ class Receivers:
             del values[field]
             self._note(given.get(field) or given, f"{field} is a Go template", "it must be set by hand")
         renamed = {known.carried[field]: value for field, value in reversed(values.items())}
-        config: dict[str, Any] = dict(renamed)
-        if known.adapted is not None and set(known.needed) <= values.keys():
-            config = known.adapted({known.carried[field]: value for field, value in values.items()}, given)
+        config = known.adapted(renamed, given) if known.adapted else dict[str, Any](renamed)
         kind = drivers.get(known.driver).Config
         for setting in config.keys() - kind.model_fields.keys():
             del config[setting]

@@ -5,7 +5,8 @@ when alerts of the group are new to it, when some or all have ended, and else wh
 passed since it was told last. What comes up while the route is silent is not made up for: an alert that ends
 meanwhile is never told as resolved. Alerts that come at the same moment as a look are seen by it.
 
-Silences and inhibitions are no part of this; an alert fires until it is said to be resolved.
+A group whose alerts have all ended is let go at once, Alertmanager's within half a minute. Silences and
+inhibitions are no part of this; an alert fires until it is said to be resolved.
 """
 
 import heapq

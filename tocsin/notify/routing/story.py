@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from tocsin.core.durations import lasting
-from tocsin.core.matchers import to_text
+from tocsin.core.matchers import EQUAL, Matcher, to_text
 from tocsin.core.terminal import moment
 from tocsin.notify.routing.document import ALL_LABELS, Route, Routing
 from tocsin.notify.routing.tree import INACTIVE, Decision, Muting, Refusal, Step
@@ -47,7 +47,7 @@ def grouping(decision: Decision, labels: Mapping[str, str]) -> str:
     if not decision.group_by:
         return "All alerts of this route are one group."
     group = decision.group(labels)
-    values = ", ".join(f'{name}="{value}"' for name, value in group.items())
+    values = ", ".join(str(Matcher(name, EQUAL, value)) for name, value in group.items())
     return (
         f"Its group is that of {values}."
         if values
