@@ -58,7 +58,13 @@ SOURCE: Final = {path: path.read_text() for path in (ROOT / "tocsin").rglob("*.p
 SECONDS: Final = 15.0
 
 # Examples of one line are run in this order on one installation.
-TOGETHER: Final = [(README, OPERATE, CONNECT, SEND), (QUICK_START,), (CHECK_HEALTH,), (WATCH,), (PIPELINES, ROUTING)]
+TOGETHER: Final = [
+    (README, OPERATE, CONNECT, SEND),
+    (QUICK_START,),
+    (CHECK_HEALTH,),
+    (WATCH,),
+    (PIPELINES, ROUTING),
+]
 
 
 @dataclass
