@@ -47,13 +47,22 @@ async def test_the_line_says_what_is_the_matter(caplog: pytest.LogCaptureFixture
     assert line["runbook"] == "https://wiki.example.com"
 
 
-async def test_a_level_that_the_log_leaves_out_is_no_success(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING)
+async def test_a_level_that_the_log_leaves_out_is_no_success(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "warning")
     with pytest.raises(Rejected, match="LOG_LEVEL leaves out lines of level info"):
         await send(Driver(Config()))
     await send(Driver(Config(level="warning")))
     [line] = _told(caplog)
     assert line["level"] == "warning"
+
+
+async def test_it_is_written_where_a_command_keeps_the_log_quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR)
+    caplog.handler.setLevel(logging.NOTSET)
+    await send(Driver(Config()))
+    assert len(_told(caplog)) == 1
 
 
 def test_on_the_way_out_it_is_one_line_of_json_whatever_it_says(tmp_path: Path) -> None:

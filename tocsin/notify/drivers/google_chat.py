@@ -37,6 +37,7 @@ class Driver(ThreadedDriver[Config]):
     concurrency = 1  # in order
     rate = Rate(per_second=1)  # what all webhooks of a space may write together
     folds = True
+    hosts = ("chat.googleapis.com",)
     modes = (NEW, THREAD)
 
     async def post(self, message: Message, http: Client) -> Handle:

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
-from tocsin.core import log
+from tocsin.core import config, log
 from tocsin.core.errors import Rejected
 from tocsin.core.http import Client
 from tocsin.notify import markup
@@ -15,6 +15,7 @@ from tocsin.notify.message import Message
 MAX_TEXT: Final = 4_000
 TEXT: Final = markup.text()
 logger = log.get(__name__)
+logging.getLogger(__name__).setLevel(logging.INFO)  # also in commands, which keep the log quiet
 
 
 class Config(BaseModel):
@@ -28,8 +29,9 @@ class Driver(BaseDriver[Config]):
     concurrency = 1  # in order
 
     async def send(self, message: Message, http: Client) -> str:
-        level = logging.getLevelNamesMapping()[self.config.level.upper()]
-        if not logging.getLogger(__name__).isEnabledFor(level):
+        levels = logging.getLevelNamesMapping()
+        level = levels[self.config.level.upper()]
+        if level < levels[config.text("LOG_LEVEL").upper()]:
             raise Rejected(f"LOG_LEVEL leaves out lines of level {self.config.level}")
         logger.log(level, "message.told", **line(message))
         return "logged"

@@ -46,6 +46,7 @@ class Driver(BaseDriver[Config]):
     rate = Rate(per_second=2, burst=4)
     timeout = 20.0
     folds = True
+    hosts = ("logic.azure.com", "powerplatform.com", "webhook.office.com")
 
     async def send(self, message: Message, http: Client) -> str:
         card = message_card(message) if self.config.style == "message_card" else adaptive_card(message)
