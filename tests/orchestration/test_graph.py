@@ -1,11 +1,13 @@
 """What comes next in a definition, and what is wrong in one that cannot be run."""
 
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
 
 from tocsin.orchestration.definition import Unsound
 from tocsin.orchestration.graph import Graph, four_stages, graph_of
+from tocsin.orchestration.nodes import BaseNode, Context, NodeConfig, Outcome, Walk, nodes
 
 YES = {"expression": "`true`"}
 
@@ -118,3 +120,17 @@ def test_what_is_wrong_is_told_by_node_and_field(nodes: list[Any], where: list[t
 def test_what_is_no_definition_is_refused(document: object) -> None:
     with pytest.raises(Unsound):
         graph_of(document)
+
+
+class Neither(BaseNode[NodeConfig]):
+    """Another distribution's, which works in no way that the engine knows."""
+
+    def rehearse(self, walk: Walk, context: Context, name: str) -> Outcome:
+        return Outcome({}, {})
+
+
+def test_a_node_that_nobody_can_run_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("odd", f"{__name__}:Neither", nodes.package)
+    monkeypatch.setitem(nodes.__dict__, "_theirs", {"odd": entry})
+    with pytest.raises(Unsound, match="node a: type: the node odd is neither a BatchNode nor a SlowNode"):
+        graph(node("a", "odd"))
