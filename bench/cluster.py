@@ -23,13 +23,23 @@ class Traffic:
     changing: float
     per_post: int = 64
     skew: float = 0.0  # of Zipf's law over the groups; 0: all alike
-    burst: tuple[float, float, float] | None = None  # from second, to second, times so much
+    burst: "Burst | None" = None
 
-    def at(self, now: float) -> float:
-        """Alerts a second at a time."""
-        if self.burst and self.burst[0] <= now < self.burst[1]:
-            return self.rate * self.burst[2]
-        return self.rate
+    def at(self, now: float) -> tuple[float, float]:
+        """Alerts a second at a time, and which part of them changes something."""
+        if self.burst and self.burst.begins <= now < self.burst.ends:
+            return self.rate * self.burst.times, self.burst.changing
+        return self.rate, self.changing
+
+
+@dataclass(frozen=True)
+class Burst:
+    """From one second to another: so many times as much, of which a part changes something."""
+
+    begins: float
+    ends: float
+    times: float
+    changing: float
 
 
 @dataclass(frozen=True)
@@ -71,19 +81,18 @@ class Cluster:
 
     def _arrive(self, until: float) -> None:
         now = self.simulation.now
+        rate, changing = self.traffic.at(now)
         for shard, share in zip(self.shards, self.shares, strict=True):
-            self._offer(shard, self.traffic.at(now) * share * TICK)
+            self._offer(shard, rate * share * TICK, changing)
         if now + TICK < until:
             self.simulation.after(TICK, lambda: self._arrive(until))
 
-    def _offer(self, shard: Shard, expected: float) -> None:
+    def _offer(self, shard: Shard, expected: float, changing: float) -> None:
         posts = poisson(self._random, expected / self.traffic.per_post)
         if not posts:
             return
         alerts = posts * self.traffic.per_post
-        changes = min(alerts, poisson(self._random, alerts * self.traffic.changing))
-        if self.traffic.changing >= 1:
-            changes = alerts
+        changes = alerts if changing >= 1 else min(alerts, poisson(self._random, alerts * changing))
         shard.offer(Posts(self.simulation.now, posts, changes, alerts - changes))
 
     def at(self, seconds: float, then: Callable[[], None]) -> None:

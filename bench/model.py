@@ -221,7 +221,7 @@ class Lags:
         for bucket in sorted(self._counts):
             seen += self._counts[bucket]
             if seen >= wanted:
-                return 10 ** ((bucket + 0.5) / _BUCKETS)
+                return min(self.longest, 10 ** ((bucket + 0.5) / _BUCKETS))
         return 0.0
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bench.cluster import Cluster, Machines, Traffic
+from bench.cluster import Burst, Cluster, Machines, Traffic
 from bench.shard import Costs, Plant
 
 MILLION = 1_000_000 / 60  # alerts a second
@@ -57,9 +57,16 @@ SCENARIOS = (
     replace(
         _EIGHT,
         title="8 shards, 1M/min, burst of ×10 for 60 s",
-        traffic=replace(RESENT, burst=(10, 70, 10)),
+        traffic=replace(RESENT, burst=Burst(10, 70, times=10, changing=0.02)),
         seconds=80,
         rest=40,
+    ),
+    replace(
+        _EIGHT,
+        title="8 shards, 1M/min, a million more changes in 60 s",
+        traffic=replace(RESENT, burst=Burst(10, 70, times=2, changing=0.51)),
+        seconds=80,
+        rest=100,
     ),
     replace(
         _EIGHT,

@@ -80,7 +80,7 @@ def _row(scenario: Scenario, cluster: Cluster) -> tuple[str, ...]:
 
 def _lag(lags: Lags) -> str:
     seconds = (lags.percentile(0.5), lags.percentile(0.99), lags.longest)
-    return " / ".join(f"{second:.3g}" for second in seconds)
+    return " / ".join(f"{second * 1e3:,.0f}" for second in seconds)
 
 
 def busiest(cluster: Cluster) -> dict[str, float]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench import shard as simulated
-from bench.cluster import Cluster, Machines, Traffic, shard_of, shares
+from bench.cluster import Burst, Cluster, Machines, Traffic, shard_of, shares
 from bench.model import Host, Lags, Lock, Process, Queue, Simulation, Some
 from bench.scenarios import Scenario
 from bench.shard import DELIVERY_LEASE, Cost, Costs, Plant, Spent
@@ -107,6 +107,16 @@ def test_the_same_seed_gives_the_same_story() -> None:
     offered = [CALM.run(COSTS, seed).shards[0].offered for seed in (7, 7, 8)]
     assert first == again
     assert offered[0] == offered[1] != offered[2]
+
+
+def test_a_burst_comes_and_goes() -> None:
+    traffic = Traffic(100, 0.02, burst=Burst(10, 20, times=3, changing=0.5))
+    assert [traffic.at(now) for now in (9.9, 10, 19.9, 20)] == [
+        (100, 0.02),
+        (300, 0.5),
+        (300, 0.5),
+        (100, 0.02),
+    ]
 
 
 def test_groups_by_zipfs_law_make_one_shard_hot() -> None:
