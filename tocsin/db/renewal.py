@@ -9,7 +9,7 @@ from django.db import models, transaction
 
 from tocsin.core.errors import Misconfigured
 from tocsin.db.fields import EncryptedJson
-from tocsin.db.sealed import SealedJson, renewed
+from tocsin.db.sealed import SealedJson, holds, renewed
 
 
 class Renewal(msgspec.Struct):
@@ -42,5 +42,7 @@ def _columns() -> Iterator[tuple[type[models.Model], EncryptedJson | SealedJson]
 def _write(model: type[models.Model], field: EncryptedJson | SealedJson, pk: Any) -> int:
     with transaction.atomic():
         row = model._base_manager.select_for_update().filter(pk=pk)
-        kept = list(row.values_list(field.name, flat=True))
-        return sum(row.update(**{field.name: renewed(value)}) for value in kept)
+        (value,) = row.values_list(field.name, flat=True) or (None,)
+        if isinstance(field, SealedJson):
+            value = renewed(value) if holds(value) else None
+        return 0 if value is None else row.update(**{field.name: value})
