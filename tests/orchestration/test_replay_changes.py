@@ -76,18 +76,30 @@ def test_replaced_in_its_place_removed_and_added(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_toml_says_the_same_with_false_for_removal(tmp_path: Path) -> None:
+def test_yaml_says_the_same_and_its_lines_are_told(tmp_path: Path) -> None:
     said = """
-        settings.TOCSIN_CLOSE_AFTER = 900
-        channels.chat = false
-        [silences.day]
-        matchers = ["a=b"]
-        from = 2026-11-15T10:00:00+02:00
-    """
-    found = read(tmp_path, said, "changes.toml")
-    assert found.settings["TOCSIN_CLOSE_AFTER"] == "900"
-    assert list(found.channels) == ["hook"]
+settings: {TOCSIN_CLOSE_AFTER: 900, TOCSIN_GROUP_BY: [alertname]}
+channels:
+  chat: null
+  hook: {enabled: yes}
+definitions:
+  mine: {definition: {version: "1.0", nodes: [{id: tell, type: notify}]}, priority: 7}
+silences:
+  day:
+    matchers: [a=b]
+    from: 2026-11-15T10:00:00+02:00
+"""
+    found = read(tmp_path, said, "changes.yaml")
+    assert (found.settings["TOCSIN_CLOSE_AFTER"], found.settings["TOCSIN_GROUP_BY"]) == ("900", "alertname")
+    assert found.channels == {"hook": ChannelKind("webhook")}
+    assert found.definitions["mine"].priority == 7
     assert found.silences["day"].since == datetime(2026, 11, 15, 8, tzinfo=UTC)
+    told = wrong(tmp_path, said.replace("yes", "perhaps").replace("matchers", "matcher"), "changes.yml")
+    assert [line.rpartition(":")[0] if "known" in line else line for line in told] == [
+        "line 5: channels.hook.enabled: Input should be a valid boolean, unable to interpret input",
+        "line 9: silences.day.matchers: Field required",
+        "line 10: silences.day.matcher: there is no such key; known",
+    ]
 
 
 def test_all_that_is_wrong_is_told_at_once_by_its_place(tmp_path: Path) -> None:
@@ -114,7 +126,7 @@ def test_all_that_is_wrong_is_told_at_once_by_its_place(tmp_path: Path) -> None:
         "settings.TOCSIN_CLOSE_AFTER", "settings.TOCSIN_PORT", "settings.NOTIFY_SKIP_ALL",
         "definitions.mine.name", "definitions.mine", "definitions.mine.definition",
         "definitions.mine.definition", "sources.a b", "sources.a b.labels", "sources.a b.group_by",
-        "channels.new.driver", "channels.chat.driver", "silences.night.matchers.0", "silences.night.until",
+        "channels.new.driver", "channels.chat.driver", "silences.night.matchers[0]", "silences.night.until",
     ]  # fmt: skip
     assert "known: TOCSIN_GROUP_BY, TOCSIN_CLOSE_AFTER" in found[1]
 
@@ -130,8 +142,10 @@ def test_garbage_is_told(tmp_path: Path, content: str) -> None:
     assert wrong(tmp_path, content)
 
 
-def test_a_file_that_cannot_be_read_or_is_no_toml(tmp_path: Path) -> None:
-    assert wrong(tmp_path, "{}", "changes.toml")[0].startswith("it is no TOML: ")
+def test_a_file_that_cannot_be_read_or_is_no_yaml(tmp_path: Path) -> None:
+    assert wrong(tmp_path, "a: [", "changes.yaml")
+    assert wrong(tmp_path, "a: &a [*a, *a]", "changes.yaml")
+    assert wrong(tmp_path, "settings:")[0].startswith("it is no JSON; a file of YAML must end in .yaml: ")
     with pytest.raises(Rejected, match="cannot read .*: No such file"):
         changes.read(tmp_path / "none.json", present(), SINCE, UNTIL)
 

@@ -1,19 +1,20 @@
 """A file of changes to the configuration: read, checked as a whole, and made to what is in force."""
 
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from tocsin.alerts import sources
 from tocsin.alerts.silences import MOST_MATCHERS
 from tocsin.core import matchers
 from tocsin.core.errors import Rejected, TocsinError
 from tocsin.notify.drivers import drivers
+from tocsin.notify.routing import lines
+from tocsin.notify.routing.lines import Node, Where
 from tocsin.orchestration import setup
 from tocsin.orchestration.definition import Unsound, said
 from tocsin.orchestration.graph import graph_of
@@ -27,13 +28,8 @@ from tocsin.orchestration.replay.configuration import (
 from tocsin.orchestration.setup import Setup
 
 T = TypeVar("T")
-LARGEST: Final = 16 * 1024 * 1024
+YAML: Final = (".yaml", ".yml")
 _YES_OR_NO: Final = frozenset({"", "1", "0", "true", "false", "yes", "no", "on", "off"})
-
-
-def _unless_false(value: object) -> object:
-    """TOML has no null."""
-    return None if value is False else value
 
 
 class _Part(BaseModel):
@@ -69,7 +65,6 @@ class _Silence(_Part):
     comment: str = ""
 
 
-_Removed = BeforeValidator(_unless_false)
 _Setting = Annotated[str | int | bool | list[str] | None, Field(union_mode="left_to_right")]
 
 
@@ -77,68 +72,73 @@ class _File(_Part):
     """All keys of a file."""
 
     settings: dict[str, _Setting] = {}
-    definitions: dict[str, Annotated[_Definition | None, _Removed]] = {}
-    sources: dict[str, Annotated[_Source | None, _Removed]] = {}
-    channels: dict[str, Annotated[_Channel | None, _Removed]] = {}
-    silences: dict[str, Annotated[_Silence | None, _Removed]] = {}
+    definitions: dict[str, _Definition | None] = {}
+    sources: dict[str, _Source | None] = {}
+    channels: dict[str, _Channel | None] = {}
+    silences: dict[str, _Silence | None] = {}
 
 
 _KNOWN: Final[dict[str, type[BaseModel]]] = {
     "definitions": _Definition, "sources": _Source, "channels": _Channel, "silences": _Silence,
 }  # fmt: skip
-_Problem = tuple[str, str]
+_Problem = tuple[Where, str]
 
 
 def read(path: Path, present: Configuration, since: datetime, until: datetime) -> Configuration:
     """What is in force, with the changes of a file; a silence without times holds all the time. Raises
     Rejected, with all that is wrong."""
-    document = _document(path)
+    document, written = _document(path)
     try:
         given = _File.model_validate(document)
     except ValidationError as error:
-        raise _rejected(path, (_problem(found) for found in error.errors())) from None
+        raise _rejected(path, map(_problem, error.errors()), written) from None
     problems = [*_settings(given), *_definitions(given), *_sources(given), *_channels(given, present)]
     problems += _silences(given, since, until)
     if problems:
-        raise _rejected(path, problems)
+        raise _rejected(path, problems, written)
     return _changed(present, given, since, until)
 
 
-def _document(path: Path) -> Any:
+def _document(path: Path) -> tuple[Any, Node | None]:
+    """What a file holds, and the lines of it where it is YAML."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise Rejected(f"cannot read {path}: {error.strerror}") from error
-    if len(content) > LARGEST:
-        raise Rejected(f"{path}: it is larger than {LARGEST:,} bytes")
+    if path.suffix in YAML:
+        return _yaml(path, content)
     try:
-        if path.suffix == ".toml":
-            return tomllib.loads(content.decode())
-        return msgspec.json.decode(content)
-    except (tomllib.TOMLDecodeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        kind = "TOML" if path.suffix == ".toml" else "JSON (a file of TOML must end in .toml)"
-        raise Rejected(f"{path}: it is no {kind}: {error}") from None
+        return msgspec.json.decode(content), None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        told = "it is no JSON; a file of YAML must end in .yaml"
+        raise Rejected(f"{path}: {told}: {error}") from None
 
 
-def _rejected(path: Path, problems: Iterator[_Problem] | list[_Problem]) -> Rejected:
-    told = [f"{path}: {f'{where}: ' if where else ''}{why}" for where, why in problems]
-    return Rejected("\n".join(told))
+def _yaml(path: Path, content: bytes) -> tuple[Any, Node]:
+    try:
+        written = lines.read(content)
+    except lines.Unsound as error:
+        raise Rejected("\n".join(f"{path}: {problem}" for problem in error.problems)) from None
+    return written.plain(), written
+
+
+def _rejected(path: Path, problems: Iterable[_Problem], written: Node | None) -> Rejected:
+    told = (lines.problem(where, why, written) for where, why in problems)
+    return Rejected("\n".join(f"{path}: {one}" for one in told))
 
 
 def _problem(found: Any) -> _Problem:
-    where = [str(place) for place in found["loc"]]
+    where = tuple(found["loc"])
     if found["type"] == "extra_forbidden":
         kind: type[BaseModel] = _File if len(where) == 1 else _KNOWN.get(where[0], _File)
         names = (info.alias or name for name, info in kind.model_fields.items())
-        return ".".join(where), f"there is no such key; known: {', '.join(names)}"
-    if where[:1] == ["settings"]:
-        where = where[:2]
-    return ".".join(where), said(found)
+        return where, f"there is no such key; known: {', '.join(names)}"
+    return where[:2] if where[:1] == ("settings",) else where, said(found)
 
 
 def _settings(given: _File) -> Iterator[_Problem]:
     for name, value in given.settings.items():
-        where = f"settings.{name}"
+        where = "settings", name
         if name not in SETTINGS:
             yield where, f"it does not decide over alerts, or is unknown; known: {', '.join(SETTINGS)}"
         elif name == "NOTIFY_SKIP_ALL" and _text(value).lower() not in _YES_OR_NO:
@@ -165,22 +165,22 @@ def _definitions(given: _File) -> Iterator[_Problem]:
     for name, one in given.definitions.items():
         if one is None:
             continue
-        where = f"definitions.{name}"
+        where: Where = ("definitions", name)
         if one.name not in (None, name):
-            yield f"{where}.name", f"it is {one.name!r}; leave it out, or write {name!r}"
+            yield (*where, "name"), f"it is {one.name!r}; leave it out, or write {name!r}"
         yield from _refused(where, setup.check, _setup(name, one))
         try:
             graph_of(one.definition)
         except Unsound as error:
             for problem in error.problems:
-                yield f"{where}.definition", str(problem)
+                yield (*where, "definition"), str(problem)
 
 
 def _setup(name: str, one: _Definition) -> Setup:
     return Setup(name, one.definition, one.matchers, one.priority, one.enabled, one.description)
 
 
-def _refused(where: str, check: Callable[[T], object], value: T) -> Iterator[_Problem]:
+def _refused(where: Where, check: Callable[[T], object], value: T) -> Iterator[_Problem]:
     try:
         check(value)
     except TocsinError as error:
@@ -191,9 +191,10 @@ def _sources(given: _File) -> Iterator[_Problem]:
     for name, one in given.sources.items():
         if one is None:
             continue
-        yield from _refused(f"sources.{name}", sources.check_name, name)
-        yield from _refused(f"sources.{name}.labels", sources.check_labels, one.labels)
-        yield from _refused(f"sources.{name}.group_by", sources.check_grouping, one.group_by)
+        where = "sources", name
+        yield from _refused(where, sources.check_name, name)
+        yield from _refused((*where, "labels"), sources.check_labels, one.labels)
+        yield from _refused((*where, "group_by"), sources.check_grouping, one.group_by)
 
 
 def _channels(given: _File, present: Configuration) -> Iterator[_Problem]:
@@ -201,11 +202,11 @@ def _channels(given: _File, present: Configuration) -> Iterator[_Problem]:
         if one is None:
             continue
         if not name.strip() or len(name) > 100 or not name.isprintable():
-            yield f"channels.{name}", "the name must be 1 to 100 printable characters"
+            yield ("channels", name), "the name must be 1 to 100 printable characters"
         if one.driver is None and name not in present.channels:
-            yield f"channels.{name}.driver", f"there is no channel {name!r} yet: name its driver"
+            yield ("channels", name, "driver"), f"there is no channel {name!r} yet: name its driver"
         if one.driver is not None:
-            yield from _refused(f"channels.{name}.driver", drivers.get, one.driver)
+            yield from _refused(("channels", name, "driver"), drivers.get, one.driver)
 
 
 def _silences(given: _File, since: datetime, until: datetime) -> Iterator[_Problem]:
@@ -213,11 +214,11 @@ def _silences(given: _File, since: datetime, until: datetime) -> Iterator[_Probl
         if one is None:
             continue
         if len(name) > 36 or not name.isprintable():
-            yield f"silences.{name}", "the name must be at most 36 printable characters"
+            yield ("silences", name), "the name must be at most 36 printable characters"
         for place, text in enumerate(one.matchers):
-            yield from _refused(f"silences.{name}.matchers.{place}", matchers.parse_one, text)
+            yield from _refused(("silences", name, "matchers", place), matchers.parse_one, text)
         if (one.since or since) >= (one.until or until):
-            yield f"silences.{name}.until", "it must be later than from"
+            yield ("silences", name, "until"), "it must be later than from"
 
 
 def _changed(present: Configuration, given: _File, since: datetime, until: datetime) -> Configuration:

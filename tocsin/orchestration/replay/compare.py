@@ -138,20 +138,33 @@ class _Parts:
 
     def regrouped(self) -> list[Regrouped]:
         """Parts that are not one incident before and the same one after."""
+        odd = self._odd()
         parts: defaultdict[int, list[int]] = defaultdict(list)
-        counting = {self._root(node) for node in self._counts}
         for node in self._leads:
-            if (root := self._root(node)) in counting:
+            if (root := self._root(node)) in odd:
                 parts[root].append(node)
-        before, after = _incidents(self._before), _incidents(self._after)
+        nodes = {node for some in parts.values() for node in some}
+        before = _incidents(self._before, nodes)
+        after = _incidents(self._after, {-node for node in nodes})
         found: dict[int, Regrouped] = {}
-        for root, nodes in parts.items():
-            was = [before[node] for node in nodes if node > 0]
-            now = [after[-node] for node in nodes if node < 0]
-            if (kind := _kind(was, now)) is not None:
-                found[root] = Regrouped(kind, _in_order(was), _in_order(now))
+        for root, some in parts.items():
+            was = [before[node] for node in some if node > 0]
+            now = [after[-node] for node in some if node < 0]
+            found[root] = Regrouped(_kind(was, now), _in_order(was), _in_order(now))
         self._name_moved(found)
         return sorted(found.values(), key=lambda one: (one.before or one.after)[0].opened_at)
+
+    def _odd(self) -> set[int]:
+        """The parts that count and differ: sums are enough to tell, and small."""
+        before, after, titles = Counter[int](), Counter[int](), Counter[int]()
+        for side, count, answers in ((1, before, self._before), (-1, after, self._after)):
+            for one in answers():
+                if isinstance(one, Opened) and (node := side * one.incident) in self._leads:
+                    root = self._root(node)
+                    count[root] += 1
+                    titles[root] += side * hash(one.title)
+        counting = {self._root(node) for node in self._counts}
+        return {root for root in counting if before[root] != 1 or after[root] != 1 or titles[root]}
 
     def _name_moved(self, found: dict[int, Regrouped]) -> None:
         """The alerts outside of the largest incident of a part, on the side where it has several."""
@@ -172,17 +185,17 @@ class _Parts:
                 roots[root].moved = [*dict.fromkeys(name for some in others for name in some)]
 
 
-def _incidents(answers: Answers) -> dict[int, Incident]:
+def _incidents(answers: Answers, wanted: set[int]) -> dict[int, Incident]:
     return {
         one.incident: Incident(one.title, one.severity, one.opened_at, one.resolved_at, one.alerts)
         for one in answers()
-        if isinstance(one, Opened)
+        if isinstance(one, Opened) and one.incident in wanted
     }
 
 
-def _kind(before: list[Incident], after: list[Incident]) -> Kind | None:
+def _kind(before: list[Incident], after: list[Incident]) -> Kind:
     if len(before) == len(after) == 1:
-        return "renamed" if before[0].title != after[0].title else None
+        return "renamed"
     if len(after) == 1:
         return "merged"
     return "split" if len(before) == 1 else "regrouped"

@@ -15,7 +15,7 @@ from tocsin.checkers.services import ALONE
 from tocsin.db import bulk
 from tocsin.orchestration.replay.lines import Act, Change
 
-AT_A_TIME: Final = 1_000
+AT_A_TIME: Final = 500
 _KEYS: Final = 5_000  # that one read of a thinly filled table may pass over
 _NEVER_DECIDED: Final = frozenset({NO_OPEN_ALERT, NOT_FIRING, LATE, ALONE})
 _ACTS: Final = frozenset({"acknowledged", "unacknowledged", "resolved"})

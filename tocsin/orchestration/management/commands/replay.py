@@ -30,7 +30,7 @@ class Command(TellingCommand[Replay | Configuration]):
         parser.add_argument("--until", default="0s", metavar="TIME", help="up to when; default: now")
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument(
-            "--config", metavar="FILE", help="what to change: JSON, or TOML where it ends in .toml"
+            "--config", metavar="FILE", help="what to change: JSON, or YAML where it ends in .yaml"
         )
         what.add_argument(
             "--print-config", action="store_true", help="print the present one as JSON, without secrets"
