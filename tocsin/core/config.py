@@ -149,6 +149,11 @@ VARIABLES: tuple[Variable, ...] = (
         "0",
         "Seconds that web serves on when asked to end, while /api/readyz says 503, for a balancer to see",
     ),
+    Variable(
+        "TOCSIN_WORKER_METRICS",
+        "",
+        "host:port where a worker run apart serves /metrics, such as 127.0.0.1:8421; beyond loopback by key",
+    ),
     Variable("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
     Variable(
         "TOCSIN_LOGS",

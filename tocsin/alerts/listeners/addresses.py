@@ -26,7 +26,7 @@ class Broker:
 
 @dataclass(frozen=True)
 class Bound:
-    """The address that takes mail."""
+    """An address to listen on."""
 
     host: str
     port: int
@@ -61,13 +61,18 @@ def mqtt() -> Broker | None:
 
 def smtp() -> Bound | None:
     """The address in ``TOCSIN_SMTP_LISTEN``; None where it is not set. Raises Misconfigured."""
-    given = config.text("TOCSIN_SMTP_LISTEN")
+    return bound("TOCSIN_SMTP_LISTEN", "127.0.0.1:8025")
+
+
+def bound(name: str, example: str) -> Bound | None:
+    """The address in a setting of that name; None where it is not set. Raises Misconfigured."""
+    given = config.text(name)
     if not given:
         return None
-    form = "host:port, such as 127.0.0.1:8025"
-    parts, port = _split("TOCSIN_SMTP_LISTEN", f"//{given}", form)
+    form = f"host:port, such as {example}"
+    parts, port = _split(name, f"//{given}", form)
     if not parts.hostname or not port or parts.path or "@" in parts.netloc:
-        raise Misconfigured(f"TOCSIN_SMTP_LISTEN={given!r} cannot be used: give {form}")
+        raise Misconfigured(f"{name}={given!r} cannot be used: give {form}")
     return Bound(parts.hostname, port)
 
 

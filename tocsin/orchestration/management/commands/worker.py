@@ -4,12 +4,14 @@ import asyncio
 from typing import Any
 
 import uvloop
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from tocsin.core.errors import Misconfigured
 from tocsin.core.garbage import collect_seldom
 from tocsin.core.lifeline import Lifeline
 from tocsin.db import schema
 from tocsin.db.command import be_present
+from tocsin.orchestration import counted
 from tocsin.orchestration.worker import EmbeddedWorker
 
 
@@ -19,6 +21,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         be_present()
         schema.wait()
+        try:
+            counted.serve()
+        except Misconfigured as error:
+            raise CommandError(str(error)) from error
         collect_seldom()
         uvloop.run(_work())
 
