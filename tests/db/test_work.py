@@ -128,3 +128,17 @@ def test_what_was_not_begun_is_given_back(channel: NotificationChannel) -> None:
     assert outbox.claim(Terms(channel.pk), 10, "bo.1", NOON) == []
     outbox.release([Parcel(due.delivery_id, "anna.1", 0, due.message)], NOON)
     assert len(outbox.claim(Terms(channel.pk), 10, "bo.2", NOON)) == 1
+
+
+def test_what_is_given_back_is_due_at_once_and_counts_as_no_try() -> None:
+    for name in ("first", "second", "another's"):
+        _run(name)
+    anna, bo = Worker(), Worker()
+    _claim(anna, limit=2)
+    _claim(bo)
+    later = NOON + timedelta(seconds=5)
+    assert PipelineRun.objects.give_back(anna.name, later) == 2
+    given = PipelineRun.objects.filter(lease="").values_list("due_at", "attempts")
+    assert list(given) == [(later, 0), (later, 0)]
+    assert _claim(bo, later, limit=5)[1] != [], "anybody's"
+    assert PipelineRun.objects.give_back(anna.name, later) == 0
