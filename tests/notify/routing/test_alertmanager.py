@@ -1,14 +1,19 @@
 """An ``alertmanager.yml`` as it is: the tree, the channels, and line by line what is not carried over."""
 
+import copy
+import json
+import random
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.notify.routing.files import FIXTURES, RIGHT, WRONG, received
 from tocsin.core.errors import Rejected
 from tocsin.notify.drivers import drivers
-from tocsin.notify.routing import alertmanager
+from tocsin.notify.routing import alertmanager, lines
 from tocsin.notify.routing.alertmanager import Imported
 from tocsin.notify.routing.lines import Unsound
 from tocsin.notify.routing.receivers import Planned
@@ -229,6 +234,51 @@ def test_no_message_shows_a_secret() -> None:
     assert "s3cr3t" not in str(error.value)
     found = alertmanager.read(received("telegram_configs: [{bot_token: s3cr3t, chat_id: 5}]"))
     assert "s3cr3t" not in "".join(map(str, found.notes))
+
+
+SHOP_READ = lines.read(SHOP.read_text()).plain()
+KINDS = (
+    None,
+    "",
+    "0",
+    "-1",
+    "true",
+    "x",
+    "a=b",
+    "30s",
+    "{{ .x }}",
+    [],
+    {},
+    ["x"],
+    [None],
+    [[]],
+    [{}],
+    {"a": "b"},
+)
+
+
+def places(document: Any) -> Iterator[tuple[Any, Any]]:
+    """Each mapping or list in a document, with each of its keys."""
+    keys = list(document) if isinstance(document, dict) else range(len(document))
+    for key in keys:
+        yield document, key
+        if isinstance(document[key], dict | list):
+            yield from places(document[key])
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_whatever_stands_there_it_is_read_or_refused(seed: int) -> None:
+    chance = random.Random(seed)
+    document = copy.deepcopy(SHOP_READ)
+    for _ in range(chance.randint(1, 3)):
+        within, key = chance.choice(list(places(document)))
+        within[key] = chance.choice(KINDS)
+    try:
+        found = alertmanager.read(json.dumps(document))
+    except Unsound as error:
+        assert all(problem.message for problem in error.problems)
+    else:
+        assert resolve(compile_tree(found.routing), {"team": "web"}, NOON)
 
 
 def test_a_file_that_is_not_there() -> None:

@@ -2,7 +2,8 @@
 by line what cannot be carried over."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +14,10 @@ from tocsin.core.matchers import EQUAL, REGEX, Matcher, matcher, parse
 from tocsin.notify.routing import lines
 from tocsin.notify.routing.document import Routing
 from tocsin.notify.routing.document import read as read_document
+from tocsin.notify.routing.findings import Findings, Note
 from tocsin.notify.routing.integrations import INTEGRATIONS
-from tocsin.notify.routing.lines import Node, Problem, Unsound
-from tocsin.notify.routing.receivers import Note, Planned, Receivers, is_url, receivers_of
+from tocsin.notify.routing.lines import Node, Unsound
+from tocsin.notify.routing.receivers import Planned, Receivers, is_address, is_url
 
 _DURATION: Final = re.compile(
     r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII
@@ -27,6 +29,10 @@ _PARTS: Final = {
     "global", "route", "receivers", "templates", "inhibit_rules", "time_intervals", "mute_time_intervals",
     "tracing",
 }  # fmt: skip
+_INHIBITING: Final = {
+    *(f"{side}_{way}" for side in ("source", "target") for way in ("match", "match_re", "matchers")),
+    "equal", "name",
+}  # fmt: skip
 _INTERVALS: Final = ("time_intervals", "mute_time_intervals")
 _OURS: Final = (
     "name",
@@ -35,10 +41,22 @@ _OURS: Final = (
     "except_holidays",
 )  # fields of our trees, none of Alertmanager's
 _LOST: Final = {"http_config", "smtp_hello", "smtp_tls_config", "smtp_auth_identity", "smtp_auth_secret"}
+_MAPPINGS: Final = ("http_config", "smtp_tls_config")
 _STANDING_IN: Final = {name for known in INTEGRATIONS.values() for name in known.shared.values()} | {
     "victorops_api_url", "wechat_api_url", "webex_api_url", "rocketchat_api_url"
 }  # fmt: skip
-_EQUAL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+
+
+def _one(name: str, operator: str, value: str) -> list[Matcher]:
+    return [matcher(name, operator, value)]
+
+
+def _without_null(given: Any) -> Any:
+    """Alertmanager takes null as an empty text."""
+    if isinstance(given, dict):
+        return {name: "" if value is None else value for name, value in given.items()}
+    return ["" if value is None else value for value in given] if isinstance(given, list) else given
 
 
 class InhibitRule(msgspec.Struct, frozen=True):
@@ -79,16 +97,17 @@ def read(text: str | bytes, folder: Path | None = None) -> Imported:
     root = lines.read(text)
     reading = _Reading(root, folder)
     document = reading.document()
-    problems = reading.all_problems()
+    problems = reading.findings.problems
     routing = None
     try:
         routing = read_document(document, reading.places())
     except Unsound as error:
-        problems += error.problems
+        problems = problems + error.problems
     if routing is None or problems:
         raise Unsound(sorted(problems, key=lambda problem: problem.line))
     rules, templates = reading.inhibit_rules, reading.templates
-    return Imported(routing, reading.receivers.channels, rules, templates, reading.all_notes())
+    notes = sorted(reading.findings.notes, key=lambda note: note.line)
+    return Imported(routing, reading.receivers.channels, rules, templates, notes)
 
 
 class _Reading:
@@ -97,16 +116,9 @@ class _Reading:
     def __init__(self, root: Node, folder: Path | None) -> None:
         self.inhibit_rules: list[InhibitRule] = []
         self.templates: list[str] = []
-        self.receivers = Receivers(root.get("global"), folder)
+        self.findings = Findings()
+        self.receivers = Receivers(root.get("global"), folder, self.findings)
         self._root = root
-        self._notes: list[Note] = []
-        self._problems: list[Problem] = []
-
-    def all_problems(self) -> list[Problem]:
-        return self._problems + self.receivers.problems
-
-    def all_notes(self) -> list[Note]:
-        return sorted(self._notes + self.receivers.notes, key=lambda note: note.line)
 
     def places(self) -> Node:
         """Where the parts of our document were written: intervals may be under an older name too."""
@@ -128,34 +140,46 @@ class _Reading:
         return found
 
     def _parts(self) -> None:
-        for name, node in self._root.fields().items():
+        for name, node in self.findings.mapped(self._root).items():
             if name not in _PARTS:
-                self._wrong(node, "there is no such field")
+                self.findings.wrong(node, "there is no such field")
         if "tracing" in self._root.fields():
-            self._note(self._root.fields()["tracing"], "nothing is traced this way", "it is left out")
+            self.findings.note(self._root.fields()["tracing"], "nothing is traced this way", "it is left out")
 
     def _global(self) -> None:
         """What stands in for all receivers is taken where they are read."""
         shared = self._root.get("global")
-        for name, node in shared.fields().items() if shared else ():
+        for name, node in self.findings.mapped(shared).items():
             plain = name.removesuffix("_file")
             if node.value is None:
                 continue
-            if name.endswith("_url") and not is_url(node.value):
-                self._wrong(node, "it is no URL: http:// or https:// and a host are expected")
-            elif plain != name and shared and shared.get(plain):
-                self._wrong(node, f"at most one of {plain} and {name} can be given")
+            self._global_kind(name, node)
+            if plain != name and shared and shared.get(plain):
+                self.findings.wrong(node, f"at most one of {plain} and {name} can be given")
             elif name == "resolve_timeout":
                 self._seconds(node)
-                self._note(node, "it is set for the whole installation", "TOCSIN_RESOLVE_TIMEOUT")
+                self.findings.note(node, "it is set for the whole installation", "TOCSIN_RESOLVE_TIMEOUT")
             elif plain in _LOST:
-                self._note(node, "connections are made without it", "it is left out")
+                self.findings.note(node, "connections are made without it", "it is left out")
             elif plain not in _STANDING_IN:
-                self._note(node, "nobody here knows this field", "it is left out")
+                self.findings.note(node, "nobody here knows this field", "it is left out")
+
+    def _global_kind(self, name: str, node: Node) -> None:
+        """Complain where this is not what such a field takes."""
+        if name in _MAPPINGS:
+            self.findings.mapped(node)
+        elif name == "smtp_require_tls":
+            self.findings.flag(node, True)
+        elif name == "smtp_smarthost" and not is_address(node.value):
+            self.findings.wrong(node, "an address with a port is expected, such as mail.example.com:587")
+        elif name.endswith("_url") and not is_url(node.value):
+            self.findings.wrong(node, "it is no URL: http:// or https:// and a host are expected")
+        elif name in _STANDING_IN:
+            self.findings.scalar(node)
 
     def _route(self, route: Node | None) -> Any:
         if route is None:
-            self._wrong(self._root, "there is no route")
+            self.findings.wrong(self._root, "there is no route")
             return {"channels": []}
         return self._routed(route)
 
@@ -165,12 +189,14 @@ class _Reading:
             return route.plain()
         found = {name: node.plain() for name, node in route.fields().items() if node.value is not None}
         for name in set(_OURS) & found.keys():
-            self._wrong(route.fields()[name], "there is no such field")
+            self.findings.wrong(route.fields()[name], "there is no such field")
             del found[name]
         if found.pop("labels", None) is not None:
-            self._note(
+            self.findings.note(
                 route.fields()["labels"], "a route's labels are not given to its alerts", "they are left out"
             )
+        for name in {"match", "matchers"} & found.keys():
+            found[name] = _without_null(found[name])
         if not found.get("group_by", True):
             del found["group_by"]  # Alertmanager takes an empty list as none given
         for name in set(_TIMINGS) & found.keys():
@@ -184,25 +210,28 @@ class _Reading:
         text = node.value if isinstance(node.value, str) else ""
         found = _DURATION.fullmatch(text) if text and len(text) < 40 else None
         if found is None and text != "0":
-            self._wrong(node, f"{text[:40]!r} is no duration: write it as 30s, 5m or 1h30m")
+            self.findings.wrong(node, f"{text[:40]!r} is no duration: write it as 30s, 5m or 1h30m")
             return 1
         *whole, milliseconds = (int(part or 0) for part in found.groups()) if found else (0,) * 7
         if milliseconds % 1_000:
-            self._note(node, "times are whole seconds here", "it is rounded up")
+            self.findings.note(node, "times are whole seconds here", "it is rounded up")
         total = sum(part * size for part, size in zip(whole, _SECONDS, strict=True))
         return min(total - (-milliseconds // 1_000), _LONGEST_DURATION)
 
     def _receivers(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for receiver in receivers_of(self._root):
+        for receiver in self.findings.listed(self._root.get("receivers")):
             name = receiver.text("name")
+            self.findings.mapped(receiver)
             if not name:
-                self._wrong(receiver, "a receiver needs a name")
+                self.findings.wrong(receiver, "a receiver needs a name")
             elif name in found:
-                self._wrong(receiver, f"there is another receiver named {name!r}")
+                self.findings.wrong(receiver, f"there is another receiver named {name!r}")
             channels = self.receivers.read(receiver)
             if name and not channels:
-                self._note(receiver, f"no channel is made of the receiver {name!r}", "its routes tell nobody")
+                self.findings.note(
+                    receiver, f"no channel is made of the receiver {name!r}", "its routes tell nobody"
+                )
             if name:
                 found[name] = channels
         return found
@@ -213,60 +242,46 @@ class _Reading:
             document = named.plain()
             for place, one in enumerate((named.get("time_intervals") or named).items()):
                 if one.text("location") == "Local":
-                    self._note(one, "Local is the zone of the machine", "that of the machine Tocsin runs on")
+                    self.findings.note(
+                        one, "Local is the zone of the machine", "that of the machine Tocsin runs on"
+                    )
                 for name in set(_OURS) & one.fields().keys():
-                    self._wrong(one.fields()[name], "there is no such field")
+                    self.findings.wrong(one.fields()[name], "there is no such field")
                     del document["time_intervals"][place][name]
             yield document
 
     def _inhibitions(self) -> Iterator[InhibitRule]:
-        found = self._root.get("inhibit_rules")
-        for rule in found.items() if found else ():
-            known = {
-                f"{side}_{way}" for side in ("source", "target") for way in ("match", "match_re", "matchers")
-            }
-            for name, node in rule.fields().items():
-                if name not in known | {"equal", "name"}:
-                    self._wrong(node, "there is no such field")
-            equal = rule.get("equal")
+        for rule in self.findings.listed(self._root.get("inhibit_rules")):
+            for name, node in self.findings.mapped(rule).items():
+                if name not in _INHIBITING:
+                    self.findings.wrong(node, "there is no such field")
             source, target = (tuple(self._matchers(rule, side)) for side in ("source", "target"))
-            labels = tuple(str(label.value) for label in (equal.items() if equal else ()))
-            yield InhibitRule(rule.text("name"), source, target, labels)
+            equal = self.findings.texts(rule.get("equal"))
+            for label in equal:
+                if not label.value:
+                    self.findings.wrong(label, "the name of a label is expected here")
+            yield InhibitRule(rule.text("name"), source, target, tuple(str(label.value) for label in equal))
 
     def _matchers(self, rule: Node, side: str) -> Iterator[Matcher]:
-        written = rule.get(f"{side}_matchers")
-        for node in written.items() if written else ():
-            yield from self._parsed(node, lambda node=node: parse(str(node.value)))
+        for node in self.findings.texts(rule.get(f"{side}_matchers")):
+            yield from self._parsed(node, parse)
         for field, operator in ((f"{side}_match", EQUAL), (f"{side}_match_re", REGEX)):
-            given = rule.get(field)
-            for name, node in given.fields().items() if given else ():
-                if not _EQUAL.fullmatch(name):
-                    self._wrong(node, f"invalid label name {name!r}")
-                yield from self._parsed(
-                    node,
-                    lambda name=name, operator=operator, node=node: [
-                        matcher(name, operator, str(node.value))
-                    ],
-                )
+            for name, node in self.findings.mapped(rule.get(field)).items():
+                if not _LABEL.fullmatch(name):
+                    self.findings.wrong(node, f"invalid label name {name!r}")
+                yield from self._parsed(node, partial(_one, name, operator))
 
-    def _parsed(self, node: Node, read: Any) -> list[Matcher]:
+    def _parsed(self, node: Node, read: Callable[[str], list[Matcher]]) -> list[Matcher]:
         try:
-            found: list[Matcher] = read()
-            return found
+            return read(self.findings.scalar(node))
         except Rejected as error:
-            self._wrong(node, str(error))
+            self.findings.wrong(node, str(error))
             return []
 
     def _templates(self) -> list[str]:
-        found = self._root.get("templates")
-        for node in found.items() if found else ():
-            self._note(
+        found = self.findings.texts(self._root.get("templates"))
+        for node in found:
+            self.findings.note(
                 node, "Go templates are not read", "Tocsin's own wording, or a template of the channel"
             )
-        return [str(node.value) for node in (found.items() if found else ())]
-
-    def _note(self, node: Node, what: str, instead: str) -> None:
-        self._notes.append(Note(node.line, node.path, what, instead))
-
-    def _wrong(self, node: Node, message: str) -> None:
-        self._problems.append(Problem(node.line, node.path, message))
+        return [str(node.value) for node in found]

@@ -1,6 +1,5 @@
 """What Alertmanager's receivers become: a channel for each of their integrations."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -9,26 +8,17 @@ import msgspec
 from pydantic import ValidationError
 
 from tocsin.notify.drivers import drivers
+from tocsin.notify.routing.findings import Findings
 from tocsin.notify.routing.integrations import INTEGRATIONS, Integration
-from tocsin.notify.routing.lines import Node, Problem
+from tocsin.notify.routing.lines import Node
 
 MAX_SECRET: Final = 64 * 1024
 LONGEST_NAME: Final = 100
 NO_FILES: Final = "files are not read here"
+_MAPPINGS: Final = ("http_config", "headers", "details")
+_NUMBERS: Final = ("chat_id", "message_thread_id", "max_alerts")
 _OWN_WORDS: Final = "Tocsin's own wording, or a template of the channel"
 _HTTPS: Final = "the system's authorities, no proxy, no credentials of its own"
-
-
-class Note(msgspec.Struct, frozen=True):
-    """Something that is not carried over as it is, and what becomes of it instead."""
-
-    line: int
-    path: str
-    what: str
-    instead: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.path}: {self.what}; instead: {self.instead}"
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -43,12 +33,11 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 class Receivers:
-    """Reads the receivers of a file; ``notes`` and ``problems`` tell what became of them."""
+    """Reads the receivers of a file."""
 
-    def __init__(self, shared: Node | None, folder: Path | None) -> None:
-        self.notes: list[Note] = []
-        self.problems: list[Problem] = []
+    def __init__(self, shared: Node | None, folder: Path | None, findings: Findings) -> None:
         self.channels: list[Planned] = []
+        self._findings = findings
         self._shared = shared
         self._folder = folder
         self._names: set[str] = set()
@@ -60,7 +49,7 @@ class Receivers:
             (field, one, known)
             for field, given in receiver.fields().items()
             if (known := self._known(field, given)) is not None
-            for one in given.items()
+            for one in self._findings.listed(given)
         ]
         return [
             made
@@ -70,30 +59,27 @@ class Receivers:
 
     def _known(self, field: str, given: Node) -> Integration | None:
         if field in INTEGRATIONS:
-            if not isinstance(given.value, list | None):
-                self._wrong(given, "a list is expected here")
             return INTEGRATIONS[field]
         if field.endswith("_configs"):
-            self._note(given, "nothing here knows this kind of integration", "nobody is told by it")
+            self._findings.note(given, "nothing here knows this kind of integration", "nobody is told by it")
         elif field != "name":
-            self._wrong(given, "there is no such field")
+            self._findings.wrong(given, "there is no such field")
         return None
 
     def _channel(self, receiver: str, kind: str, given: Node, known: Integration) -> str:
         """Plan a channel; its name, or nothing where it cannot be made."""
-        if not isinstance(given.value, dict):
-            self._wrong(given, "a mapping is expected here")
-            return ""
+        self._findings.mapped(given)
         values = {field: value for field in known.carried if (value := self._value(field, given, known))}
         self._check(given, known)
         if known.driver not in drivers.names():
-            self._note(given, f"Tocsin has no driver for {_kind(given.where[-2])}", "nobody is told by it")
+            self._findings.note(
+                given, f"Tocsin has no driver for {_kind(given.where[-2])}", "nobody is told by it"
+            )
             return ""
         config = self._config(given, known, values)
         self._tell_losses(given, known, config)
         name = self._named(f"{receiver} {kind}".strip())
-        said = given.text("send_resolved").lower()
-        resolved = said in ("true", "yes", "on", "y") if said else known.send_resolved
+        resolved = self._findings.flag(given.get("send_resolved"), known.send_resolved)
         self.channels.append(Planned(name, receiver, known.driver, config, resolved, given.line))
         return name
 
@@ -101,13 +87,17 @@ class Receivers:
         """The channel's config as its driver takes it; what that refuses is told."""
         for field in [field for field, value in values.items() if "{{" in value]:
             del values[field]
-            self._note(given.get(field) or given, f"{field} is a Go template", "it must be set by hand")
+            self._findings.note(
+                given.get(field) or given, f"{field} is a Go template", "it must be set by hand"
+            )
         renamed = {known.carried[field]: value for field, value in reversed(values.items())}
         config = known.adapted(renamed, given) if known.adapted else dict[str, Any](renamed)
         kind = drivers.get(known.driver).Config
         for setting in config.keys() - kind.model_fields.keys():
             del config[setting]
-            self._note(given, f"the driver {known.driver} has no setting {setting}", "it is left out")
+            self._findings.note(
+                given, f"the driver {known.driver} has no setting {setting}", "it is left out"
+            )
         try:
             kind.model_validate(config)
         except ValidationError as error:
@@ -115,7 +105,7 @@ class Receivers:
                 said = str(found["msg"]).removeprefix("Value error, ")
                 setting = ".".join(map(str, found["loc"]))
                 told = f"{setting}: {said}" if setting else said
-                self._note(given, told, "it must be set before the channel can send")
+                self._findings.note(given, told, "it must be set before the channel can send")
         return config
 
     def _value(self, field: str, given: Node, known: Integration) -> str:
@@ -139,22 +129,32 @@ class Receivers:
                 return opened.read(MAX_SECRET).decode().strip()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not text"
-            self._note(file, f"cannot read {name}: {why}", "it must be set by hand")
+            self._findings.note(file, f"cannot read {name}: {why}", "it must be set by hand")
             return ""
 
     def _check(self, given: Node, known: Integration) -> None:
         """What Alertmanager refuses in an integration."""
+        for field, node in given.fields().items():
+            self._check_kind(field, node, known)
         for choice in known.needed:
             if not any(self._is_given(field, given, known) for field in choice.split("|")):
-                self._wrong(given, f"{choice.replace('|', ' or ')} is missing")
+                self._findings.wrong(given, f"{choice.replace('|', ' or ')} is missing")
         for field in known.carried:
             if given.get(field) and (file := given.get(f"{field}_file")):
-                self._wrong(file, f"at most one of {field} and {field}_file can be given")
+                self._findings.wrong(file, f"at most one of {field} and {field}_file can be given")
         for field in known.urls:
             if (url := given.get(field)) and not is_url(url.value):
-                self._wrong(url, "it is no URL: http:// or https:// and a host are expected")
-        if (mail := given.get("smarthost")) and not _is_address(mail.value):
-            self._wrong(mail, "an address with a port is expected, such as mail.example.com:587")
+                self._findings.wrong(url, "it is no URL: http:// or https:// and a host are expected")
+        if (mail := given.get("smarthost")) and not is_address(mail.value):
+            self._findings.wrong(mail, "an address with a port is expected, such as mail.example.com:587")
+
+    def _check_kind(self, field: str, node: Node, known: Integration) -> None:
+        if field in _MAPPINGS:
+            self._findings.mapped(node)
+        elif field in _NUMBERS:
+            self._findings.number(node)
+        elif field.removesuffix("_file") in known.carried or field in known.worded.split():
+            self._findings.scalar(node)
 
     def _is_given(self, field: str, given: Node, known: Integration) -> bool:
         names = [(given, field)]
@@ -164,7 +164,7 @@ class Receivers:
 
     def _tell_losses(self, given: Node, known: Integration, config: dict[str, Any]) -> None:
         if known.remark:
-            self._note(given, known.remark, "whoever reads it must know that")
+            self._findings.note(given, known.remark, "whoever reads it must know that")
         for field, node in given.fields().items():
             plain = field.removesuffix("_file")
             if node.value is None or field == "send_resolved" or f"{plain}_id" in config:
@@ -172,12 +172,12 @@ class Receivers:
             if field == "http_config":
                 self._tell_requests(node, known)
             elif loss := _loss(plain, known):
-                self._note(node, *loss)
+                self._findings.note(node, *loss)
 
     def _tell_requests(self, given: Node, known: Integration) -> None:
         for name, node in given.fields().items():
             if name not in known.signs:
-                self._note(node, "requests are made without it", _HTTPS)
+                self._findings.note(node, "requests are made without it", _HTTPS)
 
     def _named(self, name: str) -> str:
         """A channel's name that no other channel of the file has."""
@@ -187,12 +187,6 @@ class Receivers:
             found, number = f"{name} {number}", number + 1
         self._names.add(found)
         return found
-
-    def _note(self, node: Node, what: str, instead: str) -> None:
-        self.notes.append(Note(node.line, node.path, what, instead))
-
-    def _wrong(self, node: Node, message: str) -> None:
-        self.problems.append(Problem(node.line, node.path, message))
 
 
 def _loss(field: str, known: Integration) -> tuple[str, str] | None:
@@ -219,14 +213,10 @@ def is_url(value: object) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
-def _is_address(value: object) -> bool:
+def is_address(value: object) -> bool:
+    """Whether this is a host with a port."""
     return isinstance(value, str) and bool(value.rpartition(":")[2]) and ":" in value
 
 
 def _kind(field: object) -> str:
     return str(field).removesuffix("_configs")
-
-
-def receivers_of(root: Node) -> Iterator[Node]:
-    """The receivers of a file."""
-    yield from (found.items() if (found := root.get("receivers")) else ())

@@ -13,8 +13,8 @@ from tocsin.core.terminal import Screen
 from tocsin.db.command import TellingCommand, accept_json
 from tocsin.notify.routing import alertmanager, story
 from tocsin.notify.routing.expected import moment_of
+from tocsin.notify.routing.findings import Note
 from tocsin.notify.routing.lines import Problem, Unsound
-from tocsin.notify.routing.receivers import Note
 from tocsin.notify.routing.tree import compile_tree, resolve, why_not
 
 
