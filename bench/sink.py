@@ -1,4 +1,5 @@
-"""A receiver that counts: ``python -m bench.sink PORT``. GET answers what it has seen.
+"""A receiver that counts: ``python -m bench.sink PORT``. GET answers what it has seen; a POST to ``/hang``
+gets no answer.
 
 A webhook of ours or of Alertmanager's is told apart by nothing: each alert in it counts once.
 """
@@ -33,6 +34,8 @@ class Sink:
                     continue
                 length = _LENGTH.search(head)
                 body = await reader.readexactly(int(length[1]) if length else 0)
+                if head.startswith(b"POST /hang"):
+                    await asyncio.sleep(3_600)
                 self.requests += 1
                 self.alerts += body.count(b'"fingerprint"')
                 self.last = time.time()

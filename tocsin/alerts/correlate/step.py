@@ -62,6 +62,8 @@ class Entry(msgspec.Struct, gc=False):
 def pending(limit: int) -> list[Entry]:
     """The oldest journal entries that nobody has decided over."""
     rows = bulk.select(_PENDING_COLUMNS, _PENDING, [limit])
+    if not rows:
+        return []
     rules = Rules(row[15] for row in rows)
     return [_entry(row, rules) for row in rows]
 
