@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tocsin.core.errors import Rejected
+from tocsin.core.matchers import Matcher
 from tocsin.notify.routing import document
+from tocsin.notify.routing.inhibition import InhibitRule, inhibited
 from tocsin.notify.routing.simulator import Event, Played, play
 from tocsin.notify.routing.tree import compile_tree
 
@@ -28,7 +30,9 @@ def ends(minutes: float, labels: Mapping[str, str] = A) -> Event:
     return Event(after(minutes), labels, firing=False)
 
 
-def played(*events: Event, minutes: float, hears: dict[str, bool] | None = None, **route: Any) -> Played:
+def played(
+    *events: Event, minutes: float, hears: dict[str, bool] | None = None, rules: Any = (), **route: Any
+) -> Played:
     """Waits of 1 minute, then a look each 5, repeats each 60, unless a test says otherwise."""
     timings = {"group_wait": 60, "group_interval": 300, "repeat_interval": 3_600}
     root = {"receiver": "ops", "group_by": ["alertname"], **timings}
@@ -38,7 +42,7 @@ def played(*events: Event, minutes: float, hears: dict[str, bool] | None = None,
         "receivers": {"ops": ["chat", "pager"]},
         "time_intervals": [{"name": "lunch", "time_intervals": [night]}],
     }
-    return play(compile_tree(document.read(document_)), events, after(minutes), hears)
+    return play(compile_tree(document.read(document_)), events, after(minutes), hears, rules)
 
 
 def told(played: Played) -> list[tuple[float, str, int, int]]:
@@ -118,6 +122,7 @@ def test_while_it_is_silent_nothing_is_sent_nor_made_up_for() -> None:
     found = played(fires(0), fires(2, B), ends(20), minutes=70, **hours)
     assert told(found) == [(1, "first", 1, 0), (61, "new", 1, 0)]
     [held] = found.held
+    assert held.muting
     assert (held.at, held.muting.until) == (after(6), after(60))
     assert told(played(fires(0), ends(20), minutes=70, **hours)) == [(1, "first", 1, 0)]
 
@@ -140,3 +145,52 @@ def test_it_stops_where_it_would_take_too_long() -> None:
 def test_the_order_in_which_events_are_given_does_not_matter() -> None:
     events = [fires(0), fires(2, B), ends(7, B), ends(12)]
     assert played(*reversed(events), minutes=60) == played(*events, minutes=60)
+
+
+DOWN = {"alertname": "HostDown", "host": "1"}
+SLOW = {"alertname": "Slow", "host": "1"}
+RULE = InhibitRule(
+    "", (Matcher("alertname", "=", "HostDown"),), (Matcher("alertname", "!=", "HostDown"),), ("host",)
+)
+
+
+def test_what_others_inhibit_is_told_when_they_have_ended() -> None:
+    found = played(
+        fires(0, DOWN),
+        fires(0, SLOW),
+        fires(0, {**SLOW, "host": "2"}),
+        ends(7, DOWN),
+        minutes=12,
+        rules=[RULE],
+    )
+    assert [(one.at, one.group["alertname"], one.kind, one.alerts) for one in found.sent] == [
+        (after(1), "HostDown", "first", 1),
+        (after(1), "Slow", "first", 1),
+        (after(11), "HostDown", "resolved", 1),
+        (after(11), "Slow", "new", 2),
+    ]
+    found = played(fires(0, DOWN), fires(0, SLOW), minutes=12, rules=[RULE])
+    assert [one.group["alertname"] for one in found.sent] == ["HostDown"]
+    assert [(held.group, held.muting) for held in found.held] == [({"alertname": "Slow"}, None)]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "silent"),
+    [
+        (DOWN, SLOW, True),
+        (DOWN, {**SLOW, "host": "2"}, False),
+        (DOWN, {"alertname": "Slow"}, False),
+        ({"alertname": "HostDown"}, {"alertname": "Slow", "host": ""}, True),
+        (DOWN, DOWN, False),
+        (SLOW, DOWN, False),
+    ],
+)
+def test_who_inhibits_whom(source: dict[str, str], target: dict[str, str], silent: bool) -> None:
+    assert inhibited([RULE], [source], target) is silent
+
+
+def test_two_of_a_kind_do_not_inhibit_each_other() -> None:
+    loose = InhibitRule("", (Matcher("severity", "=", "critical"),), (Matcher("team", "=", "web"),), ())
+    both = {"severity": "critical", "team": "web"}
+    assert not inhibited([loose], [both], {**both, "host": "2"})
+    assert inhibited([loose], [both], {"team": "web"})

@@ -140,6 +140,20 @@ def test_what_is_held_back_is_told_with_what_fails(folder: Path) -> None:
     ]
 
 
+def test_inhibitions_of_the_config_count(folder: Path) -> None:
+    story = """\
+- name: one is enough
+  alerts:
+    - {at: 0s, labels: {alertname: Down, severity: critical, cluster: eu, team: x}}
+    - {at: 0s, labels: {alertname: Down, severity: warning, cluster: eu, team: x}}
+    - {at: 0s, labels: {alertname: Down, severity: warning, cluster: us, team: x}}
+  expect:
+    - {at: +30s, receiver: chat, group: {alertname: Down, cluster: eu}, alerts: 1}
+    - {at: +30s, receiver: chat, group: {alertname: Down, cluster: us}, alerts: 1}
+"""
+    assert failures(folder, story) == []
+
+
 def test_a_scenario_without_an_end(folder: Path) -> None:
     story = "- {name: x, until: 99d, alerts: [{at: 0s, labels: {}}]}\n"
     head = "routing: {route: {channels: [a], group_interval: 1s}}\ntests:\n"

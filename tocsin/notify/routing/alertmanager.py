@@ -15,6 +15,7 @@ from tocsin.notify.routing import lines
 from tocsin.notify.routing.document import Routing
 from tocsin.notify.routing.document import read as read_document
 from tocsin.notify.routing.findings import Findings, Note
+from tocsin.notify.routing.inhibition import InhibitRule
 from tocsin.notify.routing.integrations import INTEGRATIONS
 from tocsin.notify.routing.lines import Node, Unsound
 from tocsin.notify.routing.receivers import Planned, Receivers, is_address, is_url
@@ -57,16 +58,6 @@ def _without_null(given: Any) -> Any:
     if isinstance(given, dict):
         return {name: "" if value is None else value for name, value in given.items()}
     return ["" if value is None else value for value in given] if isinstance(given, list) else given
-
-
-class InhibitRule(msgspec.Struct, frozen=True):
-    """While an alert fires that meets ``source``, those are silent that meet ``target`` and have the same
-    values of the labels ``equal``."""
-
-    name: str
-    source: tuple[Matcher, ...]
-    target: tuple[Matcher, ...]
-    equal: tuple[str, ...]
 
 
 class Imported(msgspec.Struct, frozen=True):

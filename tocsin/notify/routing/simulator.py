@@ -5,12 +5,12 @@ when alerts of the group are new to it, when some or all have ended, and else wh
 passed since it was told last. What comes up while the route is silent is not made up for: an alert that ends
 meanwhile is never told as resolved. Alerts that come at the same moment as a look are seen by it.
 
-A group whose alerts have all ended is let go at once, Alertmanager's within half a minute. Silences and
-inhibitions are no part of this; an alert fires until it is said to be resolved.
+A group whose alerts have all ended is let go at once, Alertmanager's within half a minute. Silences are no
+part of this; an alert fires until it is said to be resolved.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ import msgspec
 
 from tocsin.core.errors import Rejected
 from tocsin.core.labels import fingerprint
+from tocsin.notify.routing.inhibition import InhibitRule, inhibited
 from tocsin.notify.routing.tree import Branch, Decision, Muting, Tree
 
 MOST_LOOKS: Final = 20_000
@@ -55,13 +56,14 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A group that had something to look at while its route was silent; only the first time of each."""
+    """A group that was not told while its route was silent, or all its alerts were inhibited (``muting`` is
+    None); only the first time of each."""
 
     at: datetime
     route: str
     receiver: str
     group: dict[str, str]
-    muting: Muting
+    muting: Muting | None
 
 
 class Played(msgspec.Struct, frozen=True):
@@ -72,11 +74,15 @@ class Played(msgspec.Struct, frozen=True):
 
 
 def play(
-    tree: Tree, events: Iterable[Event], until: datetime, send_resolved: Mapping[str, bool] | None = None
+    tree: Tree,
+    events: Iterable[Event],
+    until: datetime,
+    send_resolved: Mapping[str, bool] | None = None,
+    rules: Sequence[InhibitRule] = (),
 ) -> Played:
     """What is sent up to a moment. ``send_resolved`` says which channels hear of ends; all, where it is
     silent. Raises Rejected when that would take too long."""
-    scene = _Scene(tree, send_resolved or {})
+    scene = _Scene(tree, send_resolved or {}, rules)
     for event in sorted(events, key=lambda event: event.at):
         if event.at > until:
             break
@@ -113,11 +119,14 @@ class _Group:
 class _Scene:
     """Groups, what channels were told, and when each group looks next."""
 
-    def __init__(self, tree: Tree, send_resolved: Mapping[str, bool]) -> None:
+    def __init__(self, tree: Tree, send_resolved: Mapping[str, bool], rules: Sequence[InhibitRule]) -> None:
         self.sent: list[Sent] = []
         self.held: list[Held] = []
         self._tree = tree
         self._send_resolved = send_resolved
+        self._rules = rules
+        self._labels: dict[str, Mapping[str, str]] = {}  # of each alert, by its fingerprint
+        self._firing: set[str] = set()
         self._groups: dict[object, _Group] = {}
         self._told: dict[object, _Told] = {}
         self._queue: list[tuple[datetime, int, _Group]] = []
@@ -132,13 +141,16 @@ class _Scene:
 
     def take(self, event: Event) -> None:
         """An alert comes in: each route that takes it has it in a group."""
+        name = fingerprint(event.labels)
+        self._labels[name] = event.labels
+        (self._firing.add if event.firing else self._firing.discard)(name)
         for branch in self._tree.root.takers(event.labels):
             wait = timedelta(seconds=branch.decision.group_wait)
             made = _Group(branch, branch.decision.group(event.labels), event.at)
             group = self._groups.setdefault(made.key, made)
             if group is made:
                 self._due(group, event.at + wait)
-            group.alerts[fingerprint(event.labels)] = event.firing
+            group.alerts[name] = event.firing
             if not group.looked and (event.started_at or event.at) + wait < event.at:
                 self._due(group, event.at)  # it has waited long enough already
 
@@ -153,33 +165,47 @@ class _Scene:
         """Tell what is to be told of a group, and let go of what has ended."""
         decision = group.branch.decide(now)
         group.looked = True
-        if decision.muted is None:
-            self.sent += self._messages(group, decision, now)
+        alerts = {} if decision.muted else self._told_of(group)
+        if alerts:
+            self.sent += self._messages(group, alerts, decision, now)
         elif not group.held:
             self.held.append(Held(now, decision.route, decision.receiver, group.labels, decision.muted))
-        group.held = decision.muted is not None
+        group.held = not alerts
         group.alerts = {name: firing for name, firing in group.alerts.items() if firing}
         if group.alerts:
             self._due(group, now + timedelta(seconds=decision.group_interval))
         else:
             del self._groups[group.key]
 
-    def _messages(self, group: _Group, decision: Decision, now: datetime) -> Iterator[Sent]:
+    def _told_of(self, group: _Group) -> dict[str, bool]:
+        """The alerts of a group that others do not inhibit."""
+        if not self._rules:
+            return group.alerts
+        sources = [self._labels[name] for name in self._firing]
+        return {
+            name: firing
+            for name, firing in group.alerts.items()
+            if not inhibited(self._rules, sources, self._labels[name])
+        }
+
+    def _messages(
+        self, group: _Group, alerts: Mapping[str, bool], decision: Decision, now: datetime
+    ) -> Iterator[Sent]:
         """One for all channels that are told the same."""
         found: dict[tuple[str, int, int], list[str]] = {}
         for channel in decision.channels or (decision.receiver,):
-            if told := self._message(group, decision, channel, now):
+            if told := self._message(group, alerts, decision, channel, now):
                 found.setdefault(told, []).append(channel)
         for (kind, firing, resolved), channels in found.items():
             to = tuple(channels)
             yield Sent(now, kind, decision.route, decision.receiver, to, group.labels, firing, resolved)
 
     def _message(
-        self, group: _Group, decision: Decision, channel: str, now: datetime
+        self, group: _Group, alerts: Mapping[str, bool], decision: Decision, channel: str, now: datetime
     ) -> tuple[str, int, int] | None:
         """Why a channel is told something of a group, and of how many firing and resolved alerts."""
-        firing = frozenset(name for name, fires in group.alerts.items() if fires)
-        resolved = frozenset(group.alerts) - firing
+        firing = frozenset(name for name, fires in alerts.items() if fires)
+        resolved = frozenset(alerts) - firing
         hears_ends = self._send_resolved.get(channel, True)
         repeat = timedelta(seconds=decision.repeat_interval)
         last = self._told.get((group.key, channel))

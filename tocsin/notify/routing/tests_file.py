@@ -16,8 +16,9 @@ from tocsin.core.errors import Rejected
 from tocsin.core.terminal import moment
 from tocsin.notify.routing import alertmanager, document, lines, simulator
 from tocsin.notify.routing.expected import START, Comes, ExpectedMessage, Scenario, Test
+from tocsin.notify.routing.inhibition import InhibitRule
 from tocsin.notify.routing.lines import Node, Problem, Unsound
-from tocsin.notify.routing.simulator import Event, Played, Sent
+from tocsin.notify.routing.simulator import Event, Held, Played, Sent
 from tocsin.notify.routing.story import muting
 from tocsin.notify.routing.tree import Decision, Tree, compile_tree, resolve
 
@@ -50,7 +51,8 @@ class _Setting(msgspec.Struct, frozen=True):
     """The tree under test."""
 
     tree: Tree
-    send_resolved: dict[str, bool]
+    send_resolved: dict[str, bool] = {}
+    rules: list[InhibitRule] = []
 
 
 def run_file(file: Path) -> Report:
@@ -79,7 +81,7 @@ def _outcomes(file: Path) -> Iterator[Outcome]:
 def _setting(root: Node, folder: Path) -> _Setting:
     """The tree of ``routing``, or of the file that ``config`` names."""
     if routing := root.get("routing"):
-        return _Setting(compile_tree(document.read(routing.plain(), routing)), {})
+        return _Setting(compile_tree(document.read(routing.plain(), routing)))
     found = folder / root.text("config")
     try:
         imported = alertmanager.read_file(found)
@@ -87,7 +89,7 @@ def _setting(root: Node, folder: Path) -> _Setting:
         told = [msgspec.structs.replace(one, path=f"{found.name}: {one.path}") for one in error.problems]
         raise Unsound(told) from None
     resolved = {channel.name: channel.send_resolved for channel in imported.channels}
-    return _Setting(compile_tree(imported.routing), resolved)
+    return _Setting(compile_tree(imported.routing), resolved, imported.inhibit_rules)
 
 
 def _tests(root: Node) -> list[tuple[Node, Test | Scenario]]:
@@ -167,7 +169,7 @@ def _scenario(setting: _Setting, test: Scenario) -> list[str]:
     events = [_event(test.start, one) for one in test.alerts]
     try:
         end = test.start + timedelta(seconds=until)
-        played = simulator.play(setting.tree, events, end, setting.send_resolved)
+        played = simulator.play(setting.tree, events, end, setting.send_resolved, setting.rules)
     except Rejected as error:
         return [str(error)]
     return _differences(test, played)
@@ -190,10 +192,13 @@ def _differences(test: Scenario, played: Played) -> list[str]:
             left.remove(found)
     besides = [f"sent, but not expected: {_sent(sent, test.start)}" for sent in left]
     held = [
-        f"held back: {_offset_of(held.at, test.start)} {held.receiver}: {muting(held.muting, held.at)}"
-        for held in played.held
+        f"held back: {_offset_of(held.at, test.start)} {held.receiver}: {_why(held)}" for held in played.held
     ]
     return [*missing, *besides, *held] if missing or besides else []
+
+
+def _why(held: Held) -> str:
+    return muting(held.muting, held.at) if held.muting else "inhibited by other alerts"
 
 
 def _fits(wanted: ExpectedMessage, sent: Sent, start: datetime) -> bool:
