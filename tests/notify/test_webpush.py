@@ -122,6 +122,11 @@ async def test_a_key_may_be_given_as_browsers_tools_print_it(push: PushService) 
     assert await send(_driver(push, vapid_key=fake.text(number.to_bytes(32, "big")))) == "HTTP 201"
 
 
+async def test_a_form_may_make_one_line_of_a_key(push: PushService) -> None:
+    one_line = _pem(push.server_key).replace("\n", "")
+    assert await send(_driver(push, vapid_key=one_line)) == "HTTP 201"
+
+
 async def test_another_servers_key_is_refused(push: PushService) -> None:
     with pytest.raises(Rejected, match="not the key of the subscription"):
         await send(_driver(push, vapid_key=_pem(ec.generate_private_key(ec.SECP256R1()))))

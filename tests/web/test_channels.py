@@ -88,7 +88,7 @@ def test_secrets_are_in_no_page(driver: str, alice: Client) -> None:
         ("email", {"smtp_port": "many"}, "Enter a whole number."),
         ("email", {"smtp_port": "70000"}, "less than or equal to 65535"),
         ("email", {"security": "wishful"}, "Select a valid choice."),
-        ("email", {"smtp_host": ""}, "This field is required."),
+        ("email", {"sender": ""}, "This field is required."),
     ],
 )
 def test_what_is_wrong_is_said_at_its_field(
@@ -102,6 +102,13 @@ def test_what_is_wrong_is_said_at_its_field(
     assert page.can_run() == []
     marked = [a["name"] for _, a in page.elements if "aria-invalid" in a]
     assert marked == [*changed]
+    assert not NotificationChannel.objects.exists()
+
+
+def test_what_is_wrong_with_several_fields_is_said_above_them(alice: Client) -> None:
+    given = {"channel_name": "on-call", **GIVEN["email"], "smtp_host": ""}
+    page = read(alice.post("/channels/add/email/", given))
+    assert "give either smtp_host or sendgrid_api_key" in page.text
     assert not NotificationChannel.objects.exists()
 
 

@@ -6,17 +6,19 @@ of any other can read. https://www.w3.org/TR/push-api/#declarative-push-message
 
 import base64
 import os
+import re
 import struct
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_private_key
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from tocsin.core import clock
@@ -31,6 +33,7 @@ MAX_TITLE: Final = 250
 DAY: Final = 24 * 3600
 RECORD: Final = 4_096
 _GONE: Final = (404, 410)
+_BESIDE: Final = re.compile(r"-----[^-]+-----|\s")  # of a PEM file, which a form may have made one line of
 
 
 class Keys(msgspec.Struct):
@@ -76,7 +79,7 @@ class Config(BaseModel):
     def _is_a_key(cls, value: SecretStr) -> SecretStr:
         try:
             _private(value.get_secret_value())
-        except ValueError:
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise ValueError("not a private key on the curve P-256") from None
         return value
 
@@ -172,12 +175,10 @@ def _subscription(given: SecretStr) -> Subscription:
 
 def _private(text: str) -> ec.EllipticCurvePrivateKey:
     """Raises ValueError where it is no key of the curve."""
-    if not text.strip().startswith("-----"):
-        raw = _bytes(text.strip())
-        if len(raw) != 32:
-            raise ValueError("not 32 bytes")
+    raw = _bytes(_BESIDE.sub("", text).replace("+", "-").replace("/", "_"))
+    if len(raw) == 32:
         return ec.derive_private_key(int.from_bytes(raw, "big"), ec.SECP256R1())
-    key = load_pem_private_key(text.encode(), None)
+    key = load_der_private_key(raw, None)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise ValueError("another kind of key")
     return key
