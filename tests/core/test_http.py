@@ -247,3 +247,21 @@ def test_retry_after_as_a_date() -> None:
     assert 80 < (ahead.retry_after() or 0) <= 90
     past = Response(503, {"retry-after": format_datetime(now - timedelta(days=1), usegmt=True)})
     assert past.retry_after() == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "own", "seconds"),
+    [("", None, None), ("", 7, 7), ("", 1e9, MAX_RETRY_AFTER), ("", -5, 0), ("30", 7, 30)],
+)
+def test_what_a_receiver_asks_for_in_words_of_its_own(
+    header: str, own: float | None, seconds: float | None
+) -> None:
+    with pytest.raises(Unavailable) as caught:
+        Response(429, {"retry-after": header}).require_success(own)
+    assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"<html>", b"\xff", b"null", b"[" * 100_000])
+def test_an_answer_that_is_no_object_is_an_empty_one(body: bytes) -> None:
+    assert Response(200, {}, body).json() == {}
+    assert Response(200, {}, b'{"ok": true}').json() == {"ok": True}

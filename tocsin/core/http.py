@@ -55,7 +55,9 @@ class Response:
         said = f"HTTP {self.status}" + (f": {self.text()}" if self.body else "")
         if self.status in _RETRYABLE or self.status >= 500:
             asked = self.retry_after()
-            raise Unavailable(said, retry_after if asked is None else asked)
+            if asked is None and retry_after is not None:
+                asked = min(max(retry_after, 0.0), MAX_RETRY_AFTER)
+            raise Unavailable(said, asked)
         raise Rejected(said)
 
     def retry_after(self) -> float | None:
