@@ -83,6 +83,10 @@ class Postgres:
     def fold(self) -> None:
         """The server does it by itself."""
 
+    def close(self) -> None:
+        """Let go of the meter's connection."""
+        self._server.close()
+
     def sizes(self) -> dict[str, int]:
         return _pairs("SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relkind = 'r'")
 

@@ -56,7 +56,8 @@ class Parts:
         notify.add_channel(
             name="sink", driver="webhook", given={"url": f"http://127.0.0.1:{port}/"}, now=self._now
         )
-        self._lanes = Lanes(http.Client(), self._outcomes.append)
+        self._http = http.Client()
+        self._lanes = Lanes(self._http, self._outcomes.append)
         self._channel = NotificationChannel.objects.get()
         self._number = 0
 
@@ -192,8 +193,11 @@ class Parts:
         assert not left, left
 
     def close(self) -> None:
-        """End the event loop."""
+        """End the connections and the event loop."""
+        self._http.close()
+        self._loop.run_until_complete(asyncio.sleep(0))  # which closes them
         self._loop.close()
+        asyncio.set_event_loop(None)
 
 
 def _post(events: list[AlertEvent]) -> Post:

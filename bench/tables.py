@@ -110,7 +110,7 @@ def _capacity(spent: Costs) -> str:
 
 
 # Alerts a second, and how many of them change something.
-SIZES: Final = ((10, 1.0), (300, 0.02), (300, 1.0), (3_000, 0.02), (16_667, 0.02), (16_667, 1.0))
+SIZES: Final = ((10, 1.0), (300, 1.0), (3_000, 0.02), (16_667, 0.02), (16_667, 1.0))
 POST_BYTES: Final = 282  # of an alert as Prometheus posts it
 DAY: Final = 86_400
 # Rows that an alert leaves that fires, is told of, ends, and whose end is told of.
