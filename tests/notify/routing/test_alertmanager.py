@@ -13,7 +13,7 @@ import pytest
 from tests.notify.routing.files import FIXTURES, RIGHT, WRONG, received
 from tocsin.core.errors import Rejected
 from tocsin.notify.drivers import drivers
-from tocsin.notify.routing import alertmanager, lines
+from tocsin.notify.routing import alertmanager, document, lines
 from tocsin.notify.routing.alertmanager import Imported
 from tocsin.notify.routing.lines import Unsound
 from tocsin.notify.routing.receivers import Planned
@@ -87,6 +87,13 @@ def test_receivers_become_channels() -> None:
         "to": "dba@example.com", "sender": "alerts@example.com", "username": "alerts", "password": "letmein",
         "smtp_host": "mail.example.com", "smtp_port": 587, "security": "starttls",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("file", sorted(FIXTURES.glob("*.yml")), ids=lambda file: file.name)
+def test_what_was_read_can_be_kept_as_json(file: Path) -> None:
+    found = alertmanager.read_file(file).routing
+    kept = json.dumps(found.model_dump(by_alias=True, exclude_defaults=True))
+    assert document.read(json.loads(kept)) == found
 
 
 def test_inhibitions_and_templates_are_kept() -> None:
@@ -269,12 +276,12 @@ def places(document: Any) -> Iterator[tuple[Any, Any]]:
 @pytest.mark.parametrize("seed", range(100))
 def test_whatever_stands_there_it_is_read_or_refused(seed: int) -> None:
     chance = random.Random(seed)
-    document = copy.deepcopy(SHOP_READ)
+    changed = copy.deepcopy(SHOP_READ)
     for _ in range(chance.randint(1, 3)):
-        within, key = chance.choice(list(places(document)))
+        within, key = chance.choice(list(places(changed)))
         within[key] = chance.choice(KINDS)
     try:
-        found = alertmanager.read(json.dumps(document))
+        found = alertmanager.read(json.dumps(changed))
     except Unsound as error:
         assert all(problem.message for problem in error.problems)
     else:
