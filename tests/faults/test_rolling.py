@@ -21,9 +21,11 @@ pytestmark = pytest.mark.faults
 KINDS = ("waits", "errand", "flaky")  # each twentieth alert is of one of them; the others are plain
 WAIT_SECONDS = 8
 BEGIN = """
+from django.core.management import call_command
 from tocsin.core import clock
 from tocsin.notify import services
 from tocsin.orchestration import definitions
+call_command("migrate", verbosity=0)
 services.add_channel(name="sink", driver="webhook", given={{"url": {url!r}}}, now=clock.now())
 for name, document in {documents!r}.items():
     definitions.put(name=name, document=document, matching=[f"kind={{name}}"], now=clock.now())
@@ -91,7 +93,6 @@ def test_an_upgrade_loses_nothing_and_doubles_nothing(
     service, new = Service(), next_version.build(tmp_path / "next")
     receiver.answer_to = service.answer
     with postgres() as url, Machines(url, webs=2, workers=2, TOCSIN_DRAIN_SECONDS="1") as tocsin:
-        tocsin.run("migrate", "-v0")
         tocsin.run("shell", "-v0", "-c", BEGIN.format(url=receiver.url, documents=_documents(receiver)))
         tocsin.start()
         old = tocsin.environment
@@ -100,14 +101,16 @@ def test_an_upgrade_loses_nothing_and_doubles_nothing(
             tocsin.environment = old | new
             tocsin.run("prepare")
             tocsin.run("shell", "-v0", "-c", BEGIN_NEXT)
-            tocsin.wait(lambda: any("run.left_to_others" in w.said for w in tocsin.workers), "it to be left")
+            tocsin.wait(
+                lambda: any("run.left_to_others" in w.said for w in tocsin.workers), "it to be left", 60
+            )
             for machine in (*tocsin.webs, *tocsin.workers):
                 machine.restart(**new)
-                tocsin.wait(lambda: tocsin.post([]) == tocsin.post([]) == 200, "both doors to be open")
+                tocsin.wait(lambda: tocsin.post([]) == tocsin.post([]) == 200, "both doors to be open", 60)
             time.sleep(1)
         tocsin.wait(lambda: not any(tocsin.query(sql) for sql in UNDONE), "all work to be done", 60)
         tocsin.workers[0].restart(PYTHONPATH="")  # and back again
-        tocsin.wait(lambda: "schema.ahead" in tocsin.workers[0].said, "the old version to see it")
+        tocsin.wait(lambda: "schema.ahead" in tocsin.workers[0].said, "the old version to see it", 60)
         ledger = _ledger(tocsin, receiver, load)
         with capsys.disabled():
             ledger.show(print, load.sent, 0)
