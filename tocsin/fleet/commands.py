@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from django.db import transaction
+from django.db.models import Q
 
 from tocsin.core import log
 from tocsin.core.ids import new_id
@@ -129,13 +130,13 @@ def listening(now: datetime) -> int:
 def take(instance: Instance, agent: str, now: datetime) -> list[Command]:
     """The next command for an instance, which is its agent's from now on. It is given again to the same
     process alone, as its answer may have been lost: another one would run it twice."""
-    found = Command.objects.filter(instance=instance, expires_at__gt=now)
-    again = found.filter(state=Command.TAKEN, taken_by=agent).order_by("pk").first()
-    if again is not None:
-        return [again]
-    command = found.filter(state=Command.ASKED).order_by("pk").first()
+    its = Q(state=Command.TAKEN, taken_by=agent) | Q(state=Command.ASKED)
+    found = Command.objects.filter(its, instance=instance, expires_at__gt=now)
+    command = found.order_by("-state", "pk").first()  # what is taken before what is asked
     if command is None:
         return []
+    if command.state == Command.TAKEN:
+        return [command]
     mine = {"state": Command.TAKEN, "taken_at": now, "taken_by": agent}
     if not Command.objects.filter(pk=command.pk, state=Command.ASKED).update(**mine):
         return []  # another process of that agent came first

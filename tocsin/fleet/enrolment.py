@@ -75,8 +75,9 @@ def revoke(*, instance_id: str, now: datetime) -> None:
 
 
 def holder(key: str) -> Instance | None:
-    """The instance whose key in force this is."""
-    return Instance.objects.filter(key_digest=digest_of(key), key_revoked_at=None).first()
+    """The instance whose key in force this is, without what its checks found."""
+    known = Instance.objects.filter(key_digest=digest_of(key), key_revoked_at=None)
+    return known.defer("checks", "spools", "dropped").first()
 
 
 def agents() -> dict[str, Sender]:
