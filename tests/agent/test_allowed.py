@@ -124,6 +124,7 @@ def test_tables_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ('[commands.x]\nargv = ["ls", "{unti}"]\n[commands.x.arguments]\nunit = ".*"', "{unti} is not among"),
         ('[commands.x]\nargv = ["ls"]\n[commands.x.arguments]\nunit = ".*"', "argv has no {unit}"),
         ('[commands.x]\nargv = ["ls", "{a}"]\n[commands.x.arguments]\na = "("', "is no pattern"),
+        (f'[commands.x]\nargv = ["ls", "{{a}}"]\narguments = {{a = "{"x" * 2_001}"}}', "up to 2000 char"),
         ('[commands.x]\nargv = ["ls"]\ntimeout = 0', "timeout: expected seconds"),
         ('[commands.x]\nargv = ["ls", "\\u0000"]', "NUL"),
     ],

@@ -18,6 +18,7 @@ from tocsin.core.errors import Misconfigured, Rejected
 TIMEOUT: Final = 60.0
 LONGEST: Final = 86_400.0
 LONGEST_VALUE: Final = 1_000
+LONGEST_PATTERN: Final = 2_000  # as the hub takes them
 LONGEST_DESCRIPTION: Final = 300
 MOST: Final = 100
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -115,6 +116,8 @@ def _wrong_patterns(patterns: Mapping[str, str]) -> list[str]:
     wrong = [f"arguments.{_shown(name)}: a name is of a-z, 0-9 and _, up to 64" for name in patterns
              if not _ARGUMENT.fullmatch(name)]  # fmt: skip
     for name, pattern in patterns.items():
+        if len(pattern) > LONGEST_PATTERN:
+            wrong.append(f"arguments.{name}: a pattern is of up to {LONGEST_PATTERN} characters")
         try:
             re2.compile(pattern, _OPTIONS)
         except (re2.error, UnicodeEncodeError) as error:

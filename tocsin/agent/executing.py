@@ -90,6 +90,8 @@ def _ended(code: int | None, cut_short: str, too_long: str, killed: bool) -> End
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> bool:
+    if process.returncode is not None:  # its number may be somebody else's by now
+        return True
     with suppress(ProcessLookupError, PermissionError):  # it is over, or runs as somebody else
         os.killpg(process.pid, signal.SIGKILL)
     try:

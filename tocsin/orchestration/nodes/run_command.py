@@ -102,9 +102,8 @@ class Node(BatchNode[Config]):
         return Outcome(asked.given, told, exit=OTHERWISE)
 
     def rehearse(self, walk: Walk, context: Context, name: str) -> Outcome:
-        outcome = self._ask(
-            walk, asked := self._asked(walk), commands.instances([asked.instance]), context.now, name
-        )
+        asked = self._asked(walk)
+        outcome = self._ask(walk, asked, commands.instances([asked.instance]), context.now, name)
         if outcome.wake_at is None:
             return outcome
         reason = f"would ask {asked.instance} for {asked.command}"
