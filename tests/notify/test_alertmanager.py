@@ -48,6 +48,11 @@ async def test_an_alert_arrives_as_its_source_told_it(alertmanager: Alertmanager
     assert alertmanager.firing() == ["HighCPU"]
 
 
+async def test_what_the_message_has_no_room_for_is_said(alertmanager: Alertmanager) -> None:
+    said = await send(_driver(alertmanager), message(more_alerts=7))
+    assert said == "HTTP 200: 1 forwarded, 7 more were not in the message"
+
+
 async def test_what_is_over_ends_there_too(alertmanager: Alertmanager) -> None:
     ended = alert(status="resolved", ended_at=NOON + timedelta(minutes=5))
     disk = alert(name="DiskFull", labels={"alertname": "DiskFull"})

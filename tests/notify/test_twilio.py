@@ -140,6 +140,11 @@ def test_numbers_that_are_none_are_refused_with_the_config(given: dict[str, str]
         _config(**given)
 
 
+def test_a_messaging_service_cannot_call() -> None:
+    with pytest.raises(ValidationError, match="give a number"):
+        _config(sender="MG" + "0" * 32, by="call")
+
+
 async def test_the_outbound_guard_holds(twilio: Twilio) -> None:
     with pytest.raises(Forbidden, match="TOCSIN_OUTBOUND_ALLOW"):
         await send(_driver(twilio), http=Client(Allowed.read([])))

@@ -52,7 +52,8 @@ class Driver(BaseDriver[Config]):
         url = self.config.url.rstrip("/").removesuffix(_PATH) + _PATH
         response = await http.post(url, msgspec.json.encode(told), headers, self.timeout)
         response.require_success()
-        return f"HTTP {response.status}: {len(told)} forwarded"
+        more = f", {message.more_alerts} more were not in the message" if message.more_alerts else ""
+        return f"HTTP {response.status}: {len(told)} forwarded{more}"
 
     def _proof(self) -> dict[str, str]:
         if token := self.config.token.get_secret_value():

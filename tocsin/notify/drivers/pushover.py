@@ -71,8 +71,6 @@ def pushed(message: Message, config: Config) -> dict[str, Any]:
         told |= {"url": message.url, "url_title": "Open in Tocsin"}
     if told["priority"] == EMERGENCY:
         told |= {"retry": config.retry, "expire": config.expire, "tags": message.key}
-    if message.opened_at is not None:
-        told["timestamp"] = int(message.opened_at.timestamp())
     return told | {name: value for name in ("device", "sound") if (value := getattr(config, name))}
 
 

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from urllib.parse import urlencode, urljoin
 from xml.sax.saxutils import escape, quoteattr
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from tocsin.core.http import Client
 from tocsin.notify.drivers import BaseDriver, Rate
@@ -50,6 +50,12 @@ class Config(BaseModel):
     )
     url: str = Field(default="https://api.twilio.com", description="The API's address", pattern=r"^https?://")
 
+    @model_validator(mode="after")
+    def _can_call(self) -> "Config":
+        if self.by == "call" and not self.sender.startswith("+"):
+            raise ValueError("a messaging service cannot call: give a number as sender")
+        return self
+
 
 class Driver(BaseDriver[Config]):
     """Sends text messages by Twilio, or calls."""
@@ -66,8 +72,7 @@ class Driver(BaseDriver[Config]):
 
     async def _post(self, what: str, given: Mapping[str, str], http: Client) -> str:
         config = self.config
-        by_service = config.sender.startswith("MG") and what == "Messages"
-        sender = {"MessagingServiceSid" if by_service else "From": config.sender}
+        sender = {"From" if config.sender.startswith("+") else "MessagingServiceSid": config.sender}
         pair = f"{config.account_sid}:{config.auth_token.get_secret_value()}"
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
