@@ -194,7 +194,7 @@ with theatres(orders, orders):
         assert running.stdout.readline() == b"up\n"
         assert [*tmp_path.glob("tocsin-replay-*")]
         running.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while [*tmp_path.glob("tocsin-replay-*")]:
         assert time.monotonic() < deadline, [*tmp_path.rglob("*")]
         time.sleep(0.05)

@@ -136,7 +136,7 @@ class Rerun:
 
     def _store(self, changes: Sequence[Change]) -> None:
         """Put changes into the journal, as intake did."""
-        self._now = max(self._here, changes[-1].received_at)
+        self._now = max(self._here, *(one.received_at for one in changes))
         with bulk.transaction():
             for one in changes:
                 bulk.execute(_BEGUN if one.kind in OPENING else _CHANGED, self._alert(one))

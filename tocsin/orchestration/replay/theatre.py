@@ -18,12 +18,14 @@ _LEFT_OUT: Final = frozenset({
     "django.contrib.admin", "django.contrib.messages", "django.contrib.sessions",
     "django.contrib.staticfiles", "django_htmx", "tocsin.web", "tocsin.api",
 })  # fmt: skip
+POLITE: Final = 5  # how much behind the processes that people wait for
 BROKEN_OFF: Final = 3  # the exit code where the feed ended before its end
 
 
 def main() -> int:
     """Play what comes in."""
     os.umask(0o077)
+    os.nice(POLITE)
     os.environ["DJANGO_SETTINGS_MODULE"] = "tocsin.settings"
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app not in _LEFT_OUT]
     django.setup()
