@@ -50,7 +50,7 @@ def main() -> None:
         return
     found = _found(options.only, options.repeat)
     if options.save:
-        COSTS.write_text(_json(found) + "\n")
+        COSTS.write_text(_json({**read(), **found} if COSTS.exists() else found) + "\n")
     print(_json(found) if options.json else _table(found))
 
 

@@ -184,7 +184,15 @@ class Journal:
         with bulk.transaction():
             plan = _plan(named, lock=True)
             _write(plan)
+        if self._touched:
+            self._forget(plan)
         return len(plan.journal)
+
+    def _forget(self, plan: _Plan) -> None:
+        """What was just written is newer than what waits for ``flush``."""
+        for written in (plan.fresh, plan.moved, plan.over, plan.touched):
+            for fingerprint in written:
+                self._touched.pop(fingerprint, None)
 
     def flush(self) -> None:
         """Write which alerts were heard of again."""

@@ -1,0 +1,37 @@
+"""That an alert was heard of again is written late, and never after what is newer."""
+
+from datetime import UTC, datetime, timedelta
+
+from tests.world import World
+from tocsin.alerts.events import AlertEvent
+from tocsin.alerts.intake.journal import Post
+from tocsin.alerts.models import Alert
+
+BEGAN = datetime(2026, 11, 21, 11, 59, tzinfo=UTC)
+BELIEVED = timedelta(minutes=4)
+
+
+def _heard(world: World) -> None:
+    event = AlertEvent({"alertname": "DiskFull"}, starts_at=BEGAN, expires_at=world.now + BELIEVED)
+    world.journal.commit([Post([event], "prometheus", "trace", world.now)])
+
+
+def test_it_is_written_with_the_next_flush(world: World) -> None:
+    _heard(world)
+    world.now += timedelta(minutes=1)
+    _heard(world)
+    assert Alert.objects.get().seen_at < world.now
+    world.journal.flush()
+    found = Alert.objects.get()
+    assert (found.seen_at, found.expires_at) == (world.now, world.now + BELIEVED)
+
+
+def test_one_that_would_expire_is_written_at_once_and_stays_so(world: World) -> None:
+    _heard(world)
+    for seconds in (60, 170):  # the second comes shortly before what is written would expire
+        world.now += timedelta(seconds=seconds)
+        _heard(world)
+    for _ in range(2):
+        found = Alert.objects.get()
+        assert (found.seen_at, found.expires_at) == (world.now, world.now + BELIEVED)
+        world.journal.flush()
