@@ -6,6 +6,7 @@ Redirects are not followed: a receiver that moved is an error for people to see.
 """
 
 import asyncio
+import base64
 import ssl
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
@@ -73,6 +74,14 @@ def _seconds_until(date: str) -> float | None:
         return (clock.given(parsedate_to_datetime(date)) or clock.now()).timestamp() - clock.now().timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def authorization(*, token: str = "", username: str = "", password: str = "") -> dict[str, str]:
+    """The header that proves who asks: a token, or a user and password; none where neither is given."""
+    if token:
+        return {"Authorization": f"Bearer {token}"}
+    pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"} if username else {}
 
 
 class _Connection(asyncio.Protocol):

@@ -4,7 +4,6 @@ It gets the alerts as their sources told them. As nobody sends them again, what 
 ahead; its true end comes with a message of its own.
 """
 
-import base64
 import re
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +14,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from tocsin.core import clock
 from tocsin.core.errors import Rejected
-from tocsin.core.http import Client
+from tocsin.core.http import Client, authorization
 from tocsin.notify.drivers import BaseDriver
 from tocsin.notify.message import DIGEST, RESOLVED, TEST, Message, MessageAlert
 
@@ -56,12 +55,9 @@ class Driver(BaseDriver[Config]):
         return f"HTTP {response.status}: {len(told)} forwarded{more}"
 
     def _proof(self) -> dict[str, str]:
-        if token := self.config.token.get_secret_value():
-            return {"Authorization": f"Bearer {token}"}
-        if not self.config.username:
-            return {}
-        pair = f"{self.config.username}:{self.config.password.get_secret_value()}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        config = self.config
+        token, password = config.token.get_secret_value(), config.password.get_secret_value()
+        return authorization(token=token, username=config.username, password=password)
 
 
 def posted(alert: MessageAlert, message: Message, now: datetime, lasts: timedelta) -> dict[str, Any]:

@@ -6,7 +6,6 @@ What people write into the issue stays: nothing but its status is changed. A lab
 has finds an issue whose key was lost in a crash.
 """
 
-import base64
 import re
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,7 +14,7 @@ import msgspec
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from tocsin.core.errors import Rejected
-from tocsin.core.http import Client
+from tocsin.core.http import Client, authorization
 from tocsin.notify.drivers import THREAD, Gone, Handle, Rate, ThreadedDriver
 from tocsin.notify.message import RESOLVED, TEST, Message
 from tocsin.notify.wording import cut, lines, links
@@ -119,13 +118,9 @@ class Driver(ThreadedDriver[Config]):
         return _document(text, message) if self.config.email else _notation(text, message)
 
     async def _ask(self, method: str, path: str, http: Client, body: Any = None) -> dict[str, Any]:
-        token = self.config.token.get_secret_value()
-        pair = base64.b64encode(f"{self.config.email}:{token}".encode()).decode()
-        headers = {
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-            "Authorization": f"Basic {pair}" if self.config.email else f"Bearer {token}",
-        }
+        user, token = self.config.email, self.config.token.get_secret_value()
+        proof = authorization(username=user, password=token) if user else authorization(token=token)
+        headers = {"Accept": "application/json", "Content-Type": "application/json", **proof}
         version = 3 if self.config.email else 2
         url = f"{self.config.url.rstrip('/')}/rest/api/{version}/{path}"
         sent = b"" if body is None else msgspec.json.encode(body)

@@ -3,14 +3,13 @@
 Text is published as text: ntfy reads Markdown only where it is told to.
 """
 
-import base64
 import re
 from typing import Any, Final
 
 import msgspec
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from tocsin.core.http import Client
+from tocsin.core.http import Client, authorization
 from tocsin.notify.drivers import BaseDriver, Rate
 from tocsin.notify.message import ACKNOWLEDGED, RESOLVED, Message
 from tocsin.notify.wording import cut_bytes, links, plain
@@ -55,12 +54,9 @@ class Driver(BaseDriver[Config]):
         return f"id={response.json().get('id', '')}"
 
     def _proof(self) -> dict[str, str]:
-        if token := self.config.token.get_secret_value():
-            return {"Authorization": f"Bearer {token}"}
-        if not self.config.username:
-            return {}
-        pair = f"{self.config.username}:{self.config.password.get_secret_value()}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        config = self.config
+        token, password = config.token.get_secret_value(), config.password.get_secret_value()
+        return authorization(token=token, username=config.username, password=password)
 
 
 def published(message: Message, topic: str) -> bytes:

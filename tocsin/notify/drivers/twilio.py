@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
-from tocsin.core.http import Client
+from tocsin.core.http import Client, authorization
 from tocsin.notify.drivers import BaseDriver, Rate
 from tocsin.notify.message import ACKNOWLEDGED, RESOLVED, Message
 from tocsin.notify.wording import cut, plain
@@ -73,10 +73,9 @@ class Driver(BaseDriver[Config]):
     async def _post(self, what: str, given: Mapping[str, str], http: Client) -> str:
         config = self.config
         sender = {"From" if config.sender.startswith("+") else "MessagingServiceSid": config.sender}
-        pair = f"{config.account_sid}:{config.auth_token.get_secret_value()}"
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
-            "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
+            **authorization(username=config.account_sid, password=config.auth_token.get_secret_value()),
         }
         url = f"{config.url.rstrip('/')}/2010-04-01/Accounts/{config.account_sid}/{what}.json"
         body = urlencode({"To": config.to, **sender, **given}).encode()
