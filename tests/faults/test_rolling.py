@@ -130,7 +130,7 @@ def _check(tocsin: Machines, ledger: Ledger, service: Service) -> None:
     assert service.doubled == 0 and len(service.asked) > 4
     ended = dict(
         tocsin.query(
-            "SELECT stage, count(*) FROM orchestration_stageexecution WHERE exit = 'next' GROUP BY 1"
+            "SELECT stage, count(*) FROM orchestration_stageexecution WHERE state = 'succeeded' GROUP BY 1"
         )
     )
     assert ended["new"] == 1, "what an old worker had left"
