@@ -3,7 +3,7 @@ mentions nobody and hides nothing, and cut before it is escaped, so that no mark
 
 import html as entities
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -105,15 +105,15 @@ def headline(message: Message, most: int, markup: Markup) -> str:
 def said(message: Message, most: int, markup: Markup) -> str:
     """What it says below its headline. Of many alerts those are left out that find no room, and counted;
     what was found and who is on it may take half of it."""
-    ending = _joined([fit(line, most // 2, markup) for line in beside(message)], most // 2, markup)
+    found = (fit(line, most // 2, markup) for line in beside(message))
+    ending = markup.newline.join(_fitting(found, most // 2, markup))
     gap, count = _gap(markup), markup.escape("… and 1234567 more")
     room = most - markup.size(ending) - markup.size(gap + count + gap)
     if message.body:
-        parts = [fit(message.body, room, markup)]
-    else:
-        parts = [_part(text, room, markup) for text in about(message)]
-    shown = _fitting(parts, room, markup)
-    left = len(parts) - len(shown) + (0 if message.body else message.more_alerts)
+        return gap.join(filter(None, [fit(message.body, room, markup), ending]))
+    parts = about(message)
+    shown = _fitting((_part(text, room, markup) for text in parts), room, markup)
+    left = len(parts) - len(shown) + message.more_alerts
     more = [markup.escape(f"… and {left} more")] if left else []
     return gap.join(filter(None, [*shown, *more, ending]))
 
@@ -147,11 +147,7 @@ def _part(text: str, most: int, markup: Markup) -> str:
     return markup.newline.join(filter(None, [marked, fit(rest, max(0, room), markup)]))
 
 
-def _joined(parts: Sequence[str], most: int, markup: Markup) -> str:
-    return markup.newline.join(_fitting(parts, most, markup))
-
-
-def _fitting(parts: Sequence[str], most: int, markup: Markup) -> list[str]:
+def _fitting(parts: Iterable[str], most: int, markup: Markup) -> list[str]:
     """The first of them, as many as fit with gaps between."""
     found: list[str] = []
     for part in parts:

@@ -71,7 +71,7 @@ class ThreadedDriver(BaseDriver[C]):
 
     async def send(self, message: Message, http: Client) -> str:
         handle = await self.post(message, http)
-        return " ".join(f"{name}={value}" for name, value in handle.items())
+        return " ".join(f"{name}={value}" for name, value in handle.items()) or "ok"
 
     @abstractmethod
     async def post(self, message: Message, http: Client) -> Handle:

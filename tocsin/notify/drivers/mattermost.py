@@ -59,9 +59,6 @@ class Driver(ThreadedDriver[Config]):
     rate = Rate(per_second=10, burst=100)  # its default, where it limits at all
     folds = True
 
-    async def send(self, message: Message, http: Client) -> str:
-        return await super().send(message, http) or "ok"
-
     async def post(self, message: Message, http: Client) -> Handle:
         if hook := self.config.webhook_url.get_secret_value():
             return await self._by_webhook(hook, message, http)

@@ -108,9 +108,10 @@ def _lines(said: str) -> list[dict[str, Any]]:
     """A block for each line: a text run shows no line breaks."""
     blocks, spacing = [], "Medium"
     for line in said.split("\n"):
-        if line.strip(BOLD + " "):
+        text = line.lstrip(BOLD)
+        if text.strip():
             weight = {"weight": "Bolder"} if line.startswith(BOLD) else {}
-            blocks.append(_line(line.lstrip(BOLD), **weight) | {"spacing": spacing})
+            blocks.append(_line(text, **weight) | {"spacing": spacing})
         spacing = "None" if line else "Medium"
     return blocks
 
