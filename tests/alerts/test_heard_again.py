@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.world import World
 from tocsin.alerts.events import AlertEvent
+from tocsin.alerts.expiry import expire
 from tocsin.alerts.intake.journal import Post
 from tocsin.alerts.models import Alert
 
@@ -35,3 +36,18 @@ def test_one_that_would_expire_is_written_at_once_and_stays_so(world: World) -> 
         found = Alert.objects.get()
         assert (found.seen_at, found.expires_at) == (world.now, world.now + BELIEVED)
         world.journal.flush()
+
+
+def test_one_that_is_heard_of_each_minute_does_not_expire_where_nothing_is_flushed(world: World) -> None:
+    """Intake that never rests does not flush."""
+    _heard(world)
+    for _ in range(12):
+        world.now += timedelta(minutes=1)
+        assert expire(world.now) == 0
+        _heard(world)
+
+
+def test_it_expires_once_its_source_falls_silent(world: World) -> None:
+    _heard(world)
+    assert expire(world.now + BELIEVED) == 1
+    assert Alert.objects.get().timed_out

@@ -18,7 +18,7 @@ from tocsin.alerts.transition import State
 from tocsin.core.labels import Fingerprints, encode
 from tocsin.db import bulk
 
-HASTE = timedelta(seconds=15)
+HASTE = timedelta(seconds=90)  # more than the minute after which most senders speak again
 NO_OPEN_ALERT = "it ends an alert that was not open"
 NOT_FIRING = "it acknowledges an alert that does not fire"
 LATE = "it speaks of an episode that had already ended"
