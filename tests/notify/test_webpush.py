@@ -20,8 +20,8 @@ from tests.notify.through import send
 from tocsin.core.errors import Forbidden, Rejected, Unavailable
 from tocsin.core.http import Client
 from tocsin.core.outbound import Allowed
-from tocsin.notify.drivers import webpush
-from tocsin.notify.drivers.webpush import MAX_PLAIN, Config, Driver, Keys, notification
+from tocsin.notify.drivers.webpush import Config, Driver, encryption, notification
+from tocsin.notify.drivers.webpush.encryption import MAX_PLAIN, encrypted
 
 
 @pytest.fixture
@@ -68,13 +68,13 @@ def test_the_example_of_the_standard_comes_out_of_it(monkeypatch: pytest.MonkeyP
     ours = ec.derive_private_key(
         int.from_bytes(fake.raw("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"), "big"), ec.SECP256R1()
     )
-    monkeypatch.setattr(webpush.ec, "generate_private_key", lambda _: ours)
-    monkeypatch.setattr(webpush.os, "urandom", lambda _: fake.raw("DGv6ra1nlYgDCS1FRnbzlw"))
-    keys = Keys(
-        "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
-        "BTBZMqHH6r4Tts7J_aSIgg",
+    monkeypatch.setattr(encryption.ec, "generate_private_key", lambda _: ours)
+    monkeypatch.setattr(encryption.os, "urandom", lambda _: fake.raw("DGv6ra1nlYgDCS1FRnbzlw"))
+    theirs = fake.raw(
+        "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
     )
-    made = webpush.encrypted(b"When I grow up, I want to be a watermelon", keys)
+    auth = fake.raw("BTBZMqHH6r4Tts7J_aSIgg")
+    made = encrypted(b"When I grow up, I want to be a watermelon", theirs, auth)
     assert fake.text(made) == (
         "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8w"
         "EqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
