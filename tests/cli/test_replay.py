@@ -18,6 +18,7 @@ from tocsin.alerts import silences, sources
 from tocsin.alerts.models import Alert, AlertHistory, Incident
 from tocsin.alerts.silences import Wanted
 from tocsin.core.matchers import parse
+from tocsin.notify import routes
 from tocsin.orchestration import definitions
 from tocsin.orchestration.replay.play import replay
 
@@ -83,6 +84,21 @@ def test_a_silence_that_was_and_its_end(past: World, tmp_path: Path) -> None:
     found = replayed(tmp_path, silences={made: None})["difference"]
     assert [(one["at"], one["reason"]) for one in found["more"]] == [("2026-11-21T12:00:00Z", "fired")]
     assert [(one["at"], one["reason"]) for one in found["fewer"]] == [("2026-11-21T12:05:00Z", "unsilenced")]
+
+
+def test_routed_otherwise_than_by_the_routes_in_force(past: World, tmp_path: Path) -> None:
+    past.channel("chat")
+    night = {"matchers": ["alertname=Backup"], "channels": ["chat"]}
+    routes.put(given={"route": {"channels": ["hook"], "routes": [night]}}, made_by="Bo", now=past.now)
+    for instance in ("web-1", "web-2"):
+        fire(past, "Backup", instance)
+        fire(past, "Disk", instance)
+    past.forward(minutes=1)
+    tree = {"route": {"channels": ["hook"], "group_by": ["alertname"]}}
+    found = replayed(tmp_path, routing=tree)["difference"]
+    assert found["messages"] == {"chat": {"before": 2, "after": 0}, "hook": {"before": 2, "after": 4}}
+    assert found["incidents"] == {"before": 4, "after": 2}
+    assert {one["incident"] for one in found["more"]} == {"Backup"}
 
 
 def test_budgets_of_all_and_of_a_source(past: World, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 from django.core.management.base import CommandError
+from msgspec.structs import replace
 
 from tests.cli.run import tocsin
 from tocsin.core.errors import Rejected
@@ -76,6 +77,16 @@ def test_replaced_in_its_place_removed_and_added(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_routes_are_replaced_taken_away_and_checked(tmp_path: Path) -> None:
+    tree = {"route": {"receiver": "a"}, "receivers": {"a": ["chat"]}}
+    given = replace(present(), routing={"route": {}})
+    file = tmp_path / "changes.json"
+    for changed, expected in (({}, given.routing), ({"routing": None}, None), ({"routing": tree}, tree)):
+        file.write_text(json.dumps(changed))
+        assert changes.read(file, given, SINCE, UNTIL).routing == expected
+    assert wrong(tmp_path, {"routing": {"route": {"receiver": "nobody"}}})[0].startswith("routing: ")
+
+
 def test_yaml_says_the_same_and_its_lines_are_told(tmp_path: Path) -> None:
     said = """
 settings: {TOCSIN_CLOSE_AFTER: 900, TOCSIN_GROUP_BY: [alertname]}
@@ -104,10 +115,10 @@ silences:
 
 def test_all_that_is_wrong_is_told_at_once_by_its_place(tmp_path: Path) -> None:
     node = {"id": "tell", "type": "nonsense", "next": "nobody"}
-    assert wrong(tmp_path, {"routes": {}, "channels": {"chat": {"url": 1}, "x": {"enabled": "?"}}}) == [
+    assert wrong(tmp_path, {"routs": {}, "channels": {"chat": {"url": 1}, "x": {"enabled": "?"}}}) == [
         "channels.chat.url: there is no such key; known: driver, enabled, send_resolved",
         "channels.x.enabled: Input should be a valid boolean, unable to interpret input",
-        "routes: there is no such key; known: settings, definitions, sources, channels, silences",
+        "routs: there is no such key; known: settings, definitions, sources, channels, silences, routing",
     ]
     found = wrong(
         tmp_path,

@@ -13,6 +13,7 @@ from tocsin.alerts.silences import MOST_MATCHERS
 from tocsin.core import matchers
 from tocsin.core.errors import Rejected, TocsinError
 from tocsin.notify.drivers import drivers
+from tocsin.notify.routing import document as routing
 from tocsin.notify.routing import lines
 from tocsin.notify.routing.lines import Node, Where
 from tocsin.orchestration import setup
@@ -76,6 +77,7 @@ class _File(_Part):
     sources: dict[str, _Source | None] = {}
     channels: dict[str, _Channel | None] = {}
     silences: dict[str, _Silence | None] = {}
+    routing: dict[str, Any] | None = None
 
 
 _KNOWN: Final[dict[str, type[BaseModel]]] = {
@@ -93,7 +95,7 @@ def read(path: Path, present: Configuration, since: datetime, until: datetime) -
     except ValidationError as error:
         raise _rejected(path, map(_problem, error.errors()), written) from None
     problems = [*_settings(given), *_definitions(given), *_sources(given), *_channels(given, present)]
-    problems += _silences(given, since, until)
+    problems += [*_silences(given, since, until), *_routing(given)]
     if problems:
         raise _rejected(path, problems, written)
     return _changed(present, given, since, until)
@@ -221,6 +223,16 @@ def _silences(given: _File, since: datetime, until: datetime) -> Iterator[_Probl
             yield ("silences", name, "until"), "it must be later than from"
 
 
+def _routing(given: _File) -> Iterator[_Problem]:
+    if given.routing is None:
+        return
+    try:
+        routing.read(given.routing)
+    except lines.Unsound as error:
+        for problem in error.problems:
+            yield ("routing",), str(problem)
+
+
 def _changed(present: Configuration, given: _File, since: datetime, until: datetime) -> Configuration:
     settings = {name: _text(value) for name, value in given.settings.items()}
     return Configuration(
@@ -242,6 +254,7 @@ def _changed(present: Configuration, given: _File, since: datetime, until: datet
         silences=_merged(
             present.silences, {n: one and _quiet(one, since, until) for n, one in given.silences.items()}
         ),
+        routing=given.routing if "routing" in given.model_fields_set else present.routing,
     )
 
 

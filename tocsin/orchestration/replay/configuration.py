@@ -12,7 +12,8 @@ from tocsin.alerts.models import Silence, Source
 from tocsin.core import config
 from tocsin.core.errors import TocsinError
 from tocsin.core.matchers import from_json, parse_one, to_json
-from tocsin.notify.models import NotificationChannel
+from tocsin.notify import routes
+from tocsin.notify.models import NotificationChannel, RoutingTree
 from tocsin.orchestration.graph import graph_of
 from tocsin.orchestration.models import PipelineDefinition, PipelineVersion
 from tocsin.orchestration.setup import Setup
@@ -52,8 +53,8 @@ class Quiet(msgspec.Struct, rename={"since": "from"}):
 class Configuration(msgspec.Struct):
     """All that a replay is made under, by name; definitions in the order they are asked within a priority.
 
-    What else may decide, such as routes, is one more field here: read in ``present``, written in ``put``,
-    and changed by the key of that name in a file.
+    What else may decide is one more field here: read in ``present``, written in ``put``, and changed by the
+    key of that name in a file.
     """
 
     settings: dict[str, str]
@@ -61,6 +62,7 @@ class Configuration(msgspec.Struct):
     sources: dict[str, SourceRules]
     channels: dict[str, ChannelKind]
     silences: dict[str, Quiet]
+    routing: dict[str, Any] | None = None  # the tree of routes; none: everybody gets everything
 
 
 def present(since: datetime, until: datetime) -> Configuration:
@@ -77,6 +79,7 @@ def present(since: datetime, until: datetime) -> Configuration:
             for row in NotificationChannel.objects.defer("config").order_by("pk")
         },
         silences={row.id: _quiet(row) for row in _silences(since, until)},
+        routing=RoutingTree.objects.order_by("pk").values_list("document", flat=True).last(),
     )
 
 
@@ -133,6 +136,8 @@ def put(given: Configuration, keys: Mapping[str, int], now: datetime) -> None:
                 ends_at=one.until, created_by=one.created_by, comment=one.comment, updated_at=now)
         for name, one in given.silences.items()
     )  # fmt: skip
+    if given.routing is not None:
+        routes.put(given=given.routing, made_by="", now=now)
     for name, setup in given.definitions.items():
         row = PipelineDefinition.objects.create(
             name=name, definition=setup.definition, version=1, matchers=setup.matchers,
