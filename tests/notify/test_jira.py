@@ -14,6 +14,7 @@ from tests.fakes.receiver import Answer
 from tests.fakes.service import running
 from tests.notify.messages import HOSTILE, alert, message
 from tests.notify.through import send
+from tests.world import World
 from tocsin.core.errors import Forbidden, Rejected, Unavailable
 from tocsin.core.http import Client
 from tocsin.core.outbound import Allowed
@@ -197,3 +198,15 @@ async def test_the_outbound_guard_holds(jira: Jira) -> None:
     with pytest.raises(Forbidden, match="TOCSIN_OUTBOUND_ALLOW"):
         await send(_driver(jira), http=Client(Allowed.read([])))
     assert jira.requests == []
+
+
+def test_from_alert_to_issue(world: World, jira: Jira) -> None:
+    """Through intake, the database and the worker: without being told to, the channel keeps one issue."""
+    world.channel("tickets", "jira", url=jira.url, email=EMAIL, token=TOKEN, project="OPS")
+    world.fire(severity="critical")
+    world.work()
+    world.forward(minutes=10)
+    world.resolve()
+    world.work()
+    [issue] = jira.issues.values()
+    assert (issue.status, len(issue.comments)) == ("Done", 1)

@@ -16,6 +16,7 @@ from tests.fakes.receiver import Answer
 from tests.fakes.service import json, running
 from tests.notify.messages import HOSTILE, NOON, alert, message
 from tests.notify.through import send
+from tests.world import World
 from tocsin.core.errors import Forbidden, Rejected, Unavailable
 from tocsin.core.http import Client
 from tocsin.core.outbound import Allowed
@@ -141,3 +142,17 @@ async def test_the_outbound_guard_holds(pagerduty: PagerDuty) -> None:
 def test_a_url_that_is_none_is_refused_with_the_config() -> None:
     with pytest.raises(ValidationError, match="url"):
         Config.model_validate({"routing_key": KEY, "url": "events.pagerduty.com"})
+
+
+def test_from_alert_to_alert_and_back(world: World, pagerduty: PagerDuty) -> None:
+    """Through intake, the database and the worker, an incident's key stays what it is."""
+    world.channel("pager", "pagerduty", routing_key=KEY, url=pagerduty.url)
+    world.fire(severity="critical")
+    world.work()
+    world.fire("DiskFull", instance="db-1")
+    world.work()
+    assert list(pagerduty.alerts.values()) == ["triggered", "triggered"]
+    world.forward(minutes=10)
+    world.resolve()
+    world.work()
+    assert list(pagerduty.alerts.values()) == ["resolved", "triggered"]
