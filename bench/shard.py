@@ -115,7 +115,7 @@ class Plant:
     queue: int = 50_000  # TOCSIN_INTAKE_QUEUE
     concurrency: int = 32  # of the channel
     receiver: float = 0.05  # seconds until it answers
-    noted: float = 0.25  # of what is re-sent: nearly expired, and so written
+    noted: float = 1 / 3  # of what is re-sent: it would soon expire, and so is written
 
 
 @dataclass(frozen=True, slots=True)
