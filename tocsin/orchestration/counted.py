@@ -44,10 +44,10 @@ def serve() -> WSGIServer | None:
 
 
 def _application(is_open: bool) -> Callable[..., Iterable[bytes]]:
-    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        refused = _not_there(environ) or ("" if is_open else _not_allowed(environ))
+    def application(asked: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        refused = _not_there(asked) or ("" if is_open else _not_allowed(asked))
         if not refused:
-            answer: Iterable[bytes] = _told(environ, start_response)
+            answer: Iterable[bytes] = _told(asked, start_response)
             return answer
         start_response(refused, [("Content-Type", "text/plain"), ("WWW-Authenticate", "Bearer")])
         return [f"{refused}\n".encode()]
@@ -55,13 +55,13 @@ def _application(is_open: bool) -> Callable[..., Iterable[bytes]]:
     return application
 
 
-def _not_there(environ: dict[str, Any]) -> str:
-    return "" if environ["PATH_INFO"] == "/metrics" else "404 Not Found"
+def _not_there(asked: dict[str, Any]) -> str:
+    return "" if asked["PATH_INFO"] == "/metrics" else "404 Not Found"
 
 
-def _not_allowed(environ: dict[str, Any]) -> str:
+def _not_allowed(asked: dict[str, Any]) -> str:
     """Bound wider it takes an API key, of any scope, as web's does."""
-    scheme, _, key = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+    scheme, _, key = asked.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         return "401 Unauthorized"
     try:
