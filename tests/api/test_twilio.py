@@ -47,6 +47,16 @@ def test_who_presses_1_takes_the_incident_on(call: Call) -> None:
     assert _press(call).status_code == 200, "Twilio asks again where an answer was lost"
 
 
+@pytest.mark.parametrize("signed", ["https://tocsin.example.com", "https://tocsin.example.com:8443"])
+def test_twilio_leaves_out_the_port_of_some_urls(call: Call, signed: str) -> None:
+    call.action = signed + call.action.removeprefix("https://tocsin.example.com")
+    with override_settings(PUBLIC_URL="https://tocsin.example.com:8443"):
+        path = call.action.removeprefix(signed)
+        assert _press(call, path=path).status_code == 200
+    with override_settings(PUBLIC_URL="https://elsewhere.example.com:8443"):
+        assert _press(call, path=path).status_code == 403
+
+
 def test_another_key_changes_nothing(call: Call) -> None:
     assert b"Nothing" in _press(call, "5").content
     assert Incident.objects.get().status == "open"

@@ -3,6 +3,7 @@ credential: it is made with the auth token of the channel that called."""
 
 import hmac
 from typing import Final
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from django.conf import settings
@@ -39,14 +40,24 @@ def pressed(request: HttpRequest, incident_id: int) -> HttpResponse:
 
 def _caller(request: HttpRequest, url: str) -> NotificationChannel | None:
     """The channel whose call it was; None where nobody signed it."""
-    form, given = request.POST.dict(), request.headers.get("X-Twilio-Signature", "")
+    form = {name: str(value) for name, value in request.POST.items()}
+    given = request.headers.get("X-Twilio-Signature", "").encode()
     for channel in NotificationChannel.objects.filter(driver="twilio", enabled=True):
         token = channel.config.get("auth_token", "")
-        right = channel.config.get("account_sid") == form.get("AccountSid") and token
-        expected = signature(url, {name: str(value) for name, value in form.items()}, token)
-        if right and hmac.compare_digest(expected.encode(), given.encode()):
+        if not token or channel.config.get("account_sid") != form.get("AccountSid"):
+            continue
+        right = (signature(spelt, form, token).encode() for spelt in _spellings(url))
+        if any(hmac.compare_digest(one, given) for one in right):
             return channel
     return None
+
+
+def _spellings(url: str) -> tuple[str, str, str]:
+    """A URL as Twilio may sign it: it leaves out the port of some, and puts it into others."""
+    parts = urlsplit(url)
+    host = parts.netloc.removesuffix(f":{parts.port}")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return url, parts._replace(netloc=host).geturl(), parts._replace(netloc=f"{host}:{port}").geturl()
 
 
 def _denied(request: HttpRequest) -> HttpResponse:
