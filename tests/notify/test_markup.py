@@ -146,6 +146,11 @@ def test_a_link_that_finds_no_room_is_left_out_whole() -> None:
     assert markup.linked(told, 100, PLAIN) == "Open in Tocsin: https://tocsin.example.com/incidents/12/"
 
 
+def test_blank_words_take_no_room() -> None:
+    for kind in (MARKDOWN, HTML, PLAIN):
+        assert markup.said(message(body=" \n\xa0", findings=[" ", "\x00"]), 1000, kind) == ""
+
+
 def test_blank_words_are_not_the_headline() -> None:
     assert markup.headline(message(subject=" \u202e\n"), 100, PLAIN) == "firing"
     assert HOSTILE.split()[0] in markup.headline(message(title=HOSTILE), 1000, PLAIN)

@@ -36,7 +36,7 @@ class Markup(msgspec.Struct, frozen=True):
 
 def tidy(text: str) -> str:
     """Text without what steers a screen, and with ``@`` where it calls nobody."""
-    return _MENTION.sub("@\u200b", _STEERING.sub("", text))
+    return _MENTION.sub("@\u200b", _STEERING.sub("", text)).strip()
 
 
 def utf16(text: str) -> int:
@@ -106,7 +106,7 @@ def said(message: Message, most: int, markup: Markup) -> str:
     """What it says below its headline. Of many alerts those are left out that find no room, and counted;
     what was found and who is on it may take half of it."""
     found = (fit(line, most // 2, markup) for line in beside(message))
-    ending = markup.newline.join(_fitting(found, most // 2, markup))
+    ending = markup.newline.join(_fitting(filter(None, found), most // 2, markup))
     gap, count = _gap(markup), markup.escape("… and 1234567 more")
     room = most - markup.size(ending) - markup.size(gap + count + gap)
     if message.body:
@@ -141,7 +141,7 @@ def whole(message: Message, most: int, markup: Markup) -> str:
 def _part(text: str, most: int, markup: Markup) -> str:
     """An alert, its first line bold."""
     head, _, rest = text.partition("\n")
-    head = fit(head.strip(), most // 2, markup)
+    head = fit(head, most // 2, markup)
     marked = markup.bold(head) if head else ""
     room = most - markup.size(marked) - markup.size(markup.newline)
     return markup.newline.join(filter(None, [marked, fit(rest, max(0, room), markup)]))
