@@ -114,7 +114,7 @@ def _p99(channel_ids: list[int], each_second: int, seconds: int) -> float:
         time.sleep(0.05)
     times = Delivery.objects.filter(channel_id=channel_ids[0], created_at__gte=since)
     waits = sorted((row.sent_at - row.created_at).total_seconds() for row in times if row.sent_at)
-    return waits[int(len(waits) * 0.99)] * 1000
+    return float(waits[int(len(waits) * 0.99)] * 1000)
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def _worker() -> Iterator[None]:
 
 @contextmanager
 def _process(arguments: list[str]) -> Iterator[None]:
-    process: subprocess.Popen[Any] = subprocess.Popen([sys.executable, *arguments])
+    process = subprocess.Popen([sys.executable, *arguments])
     try:
         yield
     finally:

@@ -28,7 +28,7 @@ def repeat(now: datetime, limit: int = 200) -> int:
         return 0
     with transaction.atomic():
         skip = connection.features.has_select_for_update_skip_locked
-        found = list(due.select_for_update(skip_locked=skip, of=("self",)).order_by("repeat_at")[:limit])
+        found = list(due.select_for_update(skip_locked=skip).order_by("repeat_at")[:limit])
         incidents = Incident.objects.in_bulk({thread.incident_id for thread in found})
         again = [thread for thread in found if _is_repeated(thread, incidents[thread.incident_id], now)]
         rows.insert(_rows(again, now))
