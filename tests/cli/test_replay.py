@@ -185,16 +185,21 @@ def test_an_interrupted_replay_leaves_nothing(past: World, tmp_path: Path) -> No
     assert [*(tmp_path / "temporary").iterdir()] == []
 
 
-def test_a_killed_replay_leaves_nothing_either(tmp_path: Path) -> None:
-    """Who plays sees that nobody feeds it any more."""
-    code = """
+@pytest.mark.parametrize("lines", ["", "End(datetime.now(UTC))"], ids=["fed nothing", "fed all"])
+def test_a_killed_replay_leaves_nothing_either(tmp_path: Path, lines: str) -> None:
+    """Who plays sees that nobody feeds it any more, or that nobody waits for what it found."""
+    code = f"""
 from datetime import UTC, datetime
 import django, os; django.setup()
 from tocsin.orchestration.replay.configuration import Configuration
-from tocsin.orchestration.replay.lines import Orders
-from tocsin.orchestration.replay.processes import theatres
-orders = Orders(Configuration({}, {}, {}, {}, {}), datetime.now(UTC), {})
-with theatres(orders, orders):
+from tocsin.orchestration.replay.lines import End, Orders
+from tocsin.orchestration.replay.processes import feed, theatres
+empty: dict = dict()
+orders = Orders(Configuration(empty, empty, empty, empty, empty), datetime.now(UTC), empty)
+with theatres(orders, orders) as both:
+    feed(both, [{lines}])
+    for one in both:
+        one._feed.flush()
     print("up", flush=True)
     import time; time.sleep(600)
 """

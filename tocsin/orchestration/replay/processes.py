@@ -34,7 +34,7 @@ class Theatre:
             answers = opened.enter_context((folder / "answers").open("wb"))
             said = opened.enter_context((folder / "said").open("wb"))
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tocsin.orchestration.replay.theatre"],
+                [sys.executable, "-m", "tocsin.orchestration.replay.theatre", str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=answers,
                 stderr=said,

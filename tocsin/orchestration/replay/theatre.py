@@ -19,11 +19,11 @@ _LEFT_OUT: Final = frozenset({
     "django.contrib.staticfiles", "django_htmx", "tocsin.web", "tocsin.api",
 })  # fmt: skip
 POLITE: Final = 5  # how much behind the processes that people wait for
-BROKEN_OFF: Final = 3  # the exit code where the feed ended before its end
+BROKEN_OFF: Final = 3  # the exit code where nobody is there any more who feeds it
 
 
-def main() -> int:
-    """Play what comes in."""
+def main(fed_by: int) -> int:
+    """Play what comes in from the process of that number."""
     os.umask(0o077)
     os.nice(POLITE)
     os.environ["DJANGO_SETTINGS_MODULE"] = "tocsin.settings"
@@ -35,10 +35,13 @@ def main() -> int:
     gc.freeze()
     try:
         stage.play(sys.stdin.buffer, sys.stdout.buffer)
+        whole = os.getppid() == fed_by
     except EOFError:
-        _clear(Path(os.environ["TOCSIN_DATA_DIR"]))
-        return BROKEN_OFF
-    return 0
+        whole = False
+    if whole:
+        return 0
+    _clear(Path(os.environ["TOCSIN_DATA_DIR"]))
+    return BROKEN_OFF
 
 
 def _clear(folder: Path) -> None:
@@ -49,4 +52,4 @@ def _clear(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1])))
