@@ -12,7 +12,10 @@ from tests.fakes.receiver import receiver as another
 from tests.fakes.slack import Slack
 from tests.world import World
 from tocsin.alerts import services as alerts
+from tocsin.alerts.events import FeedEvent
+from tocsin.alerts.intake.beside import Told
 from tocsin.alerts.models import Alert
+from tocsin.fleet import feed
 from tocsin.notify.models import ChannelPace, Delivery, DriverTemplates, NotificationChannel, Thread
 from tocsin.orchestration import definitions, services
 
@@ -334,3 +337,46 @@ def test_words_that_fail_cost_nobody_the_message(world: World, template: str) ->
     world.work()
     assert "the template fails" in world.sent[0]["note"]
     assert world.sent[0]["alerts"]
+
+
+def test_a_thread_begins_with_what_happened_before(world: World, slack: Slack) -> None:
+    by_slack(world, slack)
+    told = Told("events", "", "t0", world.now, trusted=True)
+    for number, source in enumerate(("player-1", "web-1", "player-2")):
+        happened = FeedEvent(
+            type="command.failed", level="error", message=f"no {number}\nanswer", source=source,
+            correlation_id=f"corr-{number}",
+        )  # fmt: skip
+        feed.record([happened], told)
+    world.fire()
+    world.work()
+    [(ts, head)] = slack.heads.items()
+    assert "command.failed" not in str(head)
+    [before] = slack.replies[ts]
+    assert before["text"] == "What happened before"
+    assert "error web-1 command.failed: no 1 answer [corr-1] http" in str(before)
+    world.resolve()
+    world.work()
+    assert len(slack.replies[ts]) == 2
+
+
+def test_a_thread_without_its_beginning_is_one(world: World, slack: Slack) -> None:
+    by_slack(world, slack)
+    feed.record([FeedEvent(type="x", message="y")], Told("events", "", "t0", world.now, trusted=True))
+    ok = b'{"ok": true, "channel": "C0000000001", "ts": "1.1"}'
+    slack.answers += [Answer(200, ok), Answer(500, b"oops")]
+    world.fire()
+    world.work()
+    delivery = Delivery.objects.get()
+    assert (delivery.state, Thread.objects.get().handle["ts"]) == ("sent", "1.1")
+    assert "could not be told: HTTP 500" in delivery.answer
+
+
+def test_what_a_person_resolves_tells_of_its_alerts(world: World) -> None:
+    world.channel()
+    world.fire()
+    world.work()
+    services.resolve(incident_id=world.incident().pk, actor="Anna", now=world.now)
+    world.work()
+    assert [alert["name"] for alert in world.sent[1]["alerts"]] == ["HighCPU"]
+    assert world.sent[1]["actor"] == "Anna"

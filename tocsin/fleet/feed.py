@@ -1,6 +1,7 @@
 """The feed: what happened and is no alert. The only code that writes it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,8 @@ from tocsin.alerts.intake.beside import Told
 from tocsin.fleet.models import Event
 
 MOST: Final = 100_000
+RECENT: Final = timedelta(minutes=15)
+LOOKED_AT: Final = 200
 LONGEST_MESSAGE: Final = 10_000
 LONGEST_DATA: Final = 65_536
 _FILTERS: Final = ("type", "level", "source", "correlation_id")
@@ -25,6 +28,19 @@ def newest(**asked: str) -> QuerySet[Event]:
     """The feed, newest first; by ``type``, ``level``, ``source`` and ``correlation_id`` where given."""
     wanted = {name: value for name, value in asked.items() if name in _FILTERS and value}
     return Event.objects.filter(**wanted).order_by("-pk")
+
+
+def recent(now: datetime) -> list[Event]:
+    """What happened in the last quarter of an hour, the newest first."""
+    return list(newest().filter(received_at__gte=now - RECENT)[:LOOKED_AT])
+
+
+def about(events: Sequence[Event], known: Collection[str], most: int) -> list[Event]:
+    """Of these, newest first, at most so many, the oldest first: those that bear one of the ``known`` names
+    before all others, such as an instance's or a correlation id."""
+    ours = [event for event in events if {event.source, event.correlation_id, event.trace_id} & {*known}]
+    others = [event for event in events if event not in ours]
+    return sorted((ours + others)[:most], key=lambda event: event.at)
 
 
 def thin(limit: int = 500) -> int:

@@ -61,6 +61,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=False):
     owner: str = ""  # who is on it
     subject: str = ""
     body: str = ""
+    events: list[str] = []  # what happened shortly before, a line each
     grouped: bool = False  # its route waits for more: what waits with it is told with it
     note: str = ""  # about the message itself, such as why it comes by this channel
     fallback_for: str = ""  # the channel that refused it

@@ -19,6 +19,14 @@ def heads(messages: Iterable[Message]) -> dict[int, Message]:
     return {key: _head(incident, by_incident[key]) for key, incident in incidents.items()}
 
 
+def with_alerts(message: Message) -> Message:
+    """A message of an incident with its alerts, those that fire first."""
+    found = heads([message]).get(message.incident_id or 0)
+    if found is None:
+        return message
+    return msgspec.structs.replace(message, alerts=found.alerts, more_alerts=found.more_alerts)
+
+
 def _head(incident: Incident, message: Message) -> Message:
     """Alerts that fire come first."""
     alerts = incident.alerts.order_by("status", "-started_at")[: ALERTS_SHOWN + 1]

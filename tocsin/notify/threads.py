@@ -1,12 +1,15 @@
 """One thread per problem: by which of a driver's deeds a message is told, given what was posted before."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from tocsin.core.errors import TocsinError
 from tocsin.core.http import Client
 from tocsin.notify.drivers import EDIT, EDIT_THREAD, NEW, THREAD, BaseDriver, Gone, Handle, ThreadedDriver
 from tocsin.notify.message import FIRING, Message
+
+BEFORE: Final = "What happened before"
 
 
 class Told(msgspec.Struct):
@@ -33,7 +36,23 @@ async def tell(
             return await _follow(driver, mode, message, head or message, handle, http)
         except Gone:
             pass  # somebody removed it: the incident gets a new one
-    return Told("posted", await driver.post(head or message, http))
+    posted = await driver.post(head or message, http)
+    if not (posted and message.events and mode in (THREAD, EDIT_THREAD)):
+        return Told("posted", posted)
+    return Told(await _begin(driver, message, posted, http), posted)
+
+
+async def _begin(driver: ThreadedDriver[Any], message: Message, handle: Handle, http: Client) -> str:
+    """A thread begins with what happened before. Without that it is a thread still: to post the head again
+    for it would be worse."""
+    before = msgspec.structs.replace(
+        message, subject=BEFORE, body="\n".join(message.events), alerts=[], more_alerts=0, findings=[]
+    )
+    try:
+        await driver.reply(handle, before, http)
+    except TocsinError as error:
+        return f"posted; what happened before could not be told: {error}"
+    return "posted, with what happened before"
 
 
 async def _follow(

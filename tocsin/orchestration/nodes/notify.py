@@ -2,22 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
 import msgspec
+from django.conf import settings
 from pydantic import Field
 
 from tocsin.alerts.models import Incident
-from tocsin.core import config
+from tocsin.alerts.news import News
+from tocsin.alerts.transition import OPENING
+from tocsin.core import config, loglink
 from tocsin.db import bulk
-from tocsin.notify import routes
+from tocsin.fleet import feed
+from tocsin.fleet.models import Event
+from tocsin.notify import routes, state
 from tocsin.notify import services as notify
+from tocsin.notify.message import Message
 from tocsin.notify.routes import Routes
 from tocsin.notify.routing.tree import Decision
 from tocsin.notify.timing import Timing
 from tocsin.notify.watch import about_channels
 from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, Walk
 
+EVENTS_SHOWN: Final = 8
 _CHANNELS = "SELECT id, name, driver, send_resolved FROM notify_notificationchannel WHERE enabled = %s"
 
 
@@ -39,6 +47,41 @@ class Told(msgspec.Struct):
     muted: str = ""
 
 
+class Page:
+    """What the messages of one pass have in common: the node that makes them, the time, the feed."""
+
+    def __init__(self, node: str, now: datetime) -> None:
+        self.node, self.now = node, now
+
+    @cached_property
+    def _recent(self) -> list[Event]:
+        return feed.recent(self.now)
+
+    def message(self, walk: Walk) -> Message:
+        """What is told of a run."""
+        found = walk.last("intelligence").get("recommendations", [])
+        message = notify.compose(
+            walk.news, [f"{r['title']}: {r['evidence']}" for r in found if r["severity"] != "info"]
+        )
+        if not message.alerts:  # it tells what a person did
+            message = state.with_alerts(message)
+        return msgspec.structs.replace(message, events=self._events(walk.news))
+
+    def _events(self, news: News) -> list[str]:
+        if news.reason not in OPENING:
+            return []
+        known = {news.trace_id, *news.all_labels().values()}
+        return [_line(event) for event in feed.about(self._recent, known, EVENTS_SHOWN)]
+
+
+def _line(event: Event) -> str:
+    who = " ".join(filter(None, (event.source, event.type)))
+    trace = event.correlation_id or event.trace_id
+    link = loglink.link(settings.LOG_LINK, trace, event.at, event.at, settings.PUBLIC_URL)
+    said = " ".join(event.message.split())[:200]
+    return f"{event.at:%H:%M:%S} {event.level} {who}: {said} [{trace}] {link}"
+
+
 class Config(NodeConfig):
     """Which channels; without more, those that the routes say, and all of them where there are no routes."""
 
@@ -57,11 +100,12 @@ class Node(BatchNode[Config]):
         if config.flag("NOTIFY_SKIP_ALL"):
             skip = Outcome({"channels": []}, {"deliveries": [], "reason": "NOTIFY_SKIP_ALL is set"})
             return [skip] * len(walks)
+        page = Page(name, context.now)
         if in_force is not None:
-            return [_routed(walk, in_force, channels, name, context.now) for walk in walks]
+            return [_routed(walk, in_force, channels, page) for walk in walks]
         meant = [Told(channel) for channel in channels if self._means(channel)]
         none = f"there is no enabled channel{self._asked}"
-        return [_outcome(walk, meant, none, name) for walk in walks]
+        return [_outcome(walk, meant, none, page) for walk in walks]
 
     def _means(self, channel: Channel) -> bool:
         if self.config.channels and channel.name not in self.config.channels:
@@ -74,12 +118,12 @@ class Node(BatchNode[Config]):
         return named + (f" of driver {self.config.driver}" if self.config.driver else "")
 
 
-def _routed(walk: Walk, in_force: Routes, channels: Sequence[Channel], name: str, now: datetime) -> Outcome:
+def _routed(walk: Walk, in_force: Routes, channels: Sequence[Channel], page: Page) -> Outcome:
     by_name = {channel.name: channel for channel in channels}
     labels = walk.news.all_labels()
     if walk.news.changes:
         labels.setdefault("alertname", walk.news.changes[0].name)
-    decisions = in_force.of(labels, now)
+    decisions = in_force.of(labels, page.now)
     meant: dict[str, Told] = {}
     for decision in decisions:
         for called in decision.channels:
@@ -90,7 +134,7 @@ def _routed(walk: Walk, in_force: Routes, channels: Sequence[Channel], name: str
     none = (
         f"of the channels of {taken_by} ({asked}) none is enabled" if asked else f"{taken_by} has no channel"
     )
-    return _outcome(walk, list(meant.values()), none, name)
+    return _outcome(walk, list(meant.values()), none, page)
 
 
 def _called(decision: Decision) -> str:
@@ -113,14 +157,12 @@ def _told(channel: Channel, decision: Decision) -> Told:
     return told
 
 
-def _outcome(walk: Walk, meant: Sequence[Told], none: str, name: str) -> Outcome:
+def _outcome(walk: Walk, meant: Sequence[Told], none: str, page: Page) -> Outcome:
     left_out = {told.channel.name: why for told in meant if (why := _not_told(walk, told))}
     told = {one.channel.id: one for one in meant if one.channel.name not in left_out}
-    found = walk.last("intelligence").get("recommendations", [])
-    message = notify.compose(
-        walk.news, [f"{r['title']}: {r['evidence']}" for r in found if r["severity"] != "info"]
-    )
-    outgoing = notify.addressed(message, told, walk.news.incident_id, walk.run_id, name)
+    message = page.message(walk) if told else None
+    incident = walk.news.incident_id
+    outgoing = notify.addressed(message, told, incident, walk.run_id, page.node) if message else []
     for item in outgoing:
         if timing := told[item.channel_id].timing:
             item.timing, item.message = timing, msgspec.structs.replace(item.message, grouped=True)
