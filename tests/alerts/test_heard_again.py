@@ -2,9 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from tests.doorway import Doorway
 from tests.world import World
 from tocsin.alerts.events import AlertEvent
 from tocsin.alerts.expiry import expire
+from tocsin.alerts.intake import committer
 from tocsin.alerts.intake.journal import Post
 from tocsin.alerts.models import Alert
 
@@ -51,3 +55,27 @@ def test_it_expires_once_its_source_falls_silent(world: World) -> None:
     _heard(world)
     assert expire(world.now + BELIEVED) == 1
     assert Alert.objects.get().timed_out
+
+
+def test_it_is_written_where_intake_never_rests(door: Doorway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer, "FLUSH_SECONDS", 3_600.0)
+    monkeypatch.setattr(committer, "FLUSH_LATEST", 0.0)
+    alert = {"name": "DiskFull"}
+    door.post(alert)
+    first = Alert.objects.get().seen_at
+    door.post(alert)
+    door.post(alert)  # its commit comes after what follows the one before
+    assert Alert.objects.get().seen_at > first
+
+
+def test_a_flush_of_some_leaves_the_others_for_the_next(world: World) -> None:
+    for minutes in (0, 1):
+        world.now += timedelta(minutes=minutes)
+        for number in range(5):
+            event = AlertEvent({"alertname": f"Disk{number}"}, starts_at=BEGAN)
+            world.journal.commit([Post([event], "prometheus", "trace", world.now)])
+    written = []
+    while world.journal.has_touches:
+        world.journal.flush(2)
+        written.append(Alert.objects.filter(seen_at=world.now).count())
+    assert written == [2, 4, 5]

@@ -22,6 +22,8 @@ logger = log.get(__name__)
 
 ALERTS_PER_COMMIT = 2_000
 FLUSH_SECONDS = 1.0
+FLUSH_LATEST = 10.0  # when there is no rest: then some after each commit, until all is written
+FLUSH_AT_ONCE = 2_000
 TRIES = 3
 _POISON = (DataError, IntegrityError, UnicodeError)
 Waiting = tuple[Post, "asyncio.Future[None]"]
@@ -90,7 +92,7 @@ class Committer:
         self._arriving = []
 
     def _run(self) -> None:
-        journal = Journal()
+        journal, rested = Journal(), time.monotonic()
         while True:
             with self._wake:
                 if not self._waiting and not self._stopping:
@@ -101,6 +103,10 @@ class Committer:
                 self._commit(journal, group)
             elif journal.has_touches:
                 _flush(journal)
+            if not journal.has_touches:
+                rested = time.monotonic()
+            elif time.monotonic() - rested > FLUSH_LATEST:
+                _flush(journal, FLUSH_AT_ONCE)
             if stopping:
                 connection.close()
                 return
@@ -178,9 +184,9 @@ def _commit_with_retries(journal: Journal, posts: list[Post]) -> int:
     raise AssertionError("unreachable")
 
 
-def _flush(journal: Journal) -> None:
+def _flush(journal: Journal, most: int | None = None) -> None:
     try:
-        journal.flush()
+        journal.flush(most)
     except DatabaseError as error:
         connection.close()
         logger.warning("intake.flush_failed", error=str(error))

@@ -8,6 +8,7 @@ alert was heard of again is noted a little later, many at a time: its loss would
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import islice
 
 import msgspec
 
@@ -194,11 +195,13 @@ class Journal:
             for fingerprint in written:
                 self._touched.pop(fingerprint, None)
 
-    def flush(self) -> None:
-        """Write which alerts were heard of again."""
+    def flush(self, most: int | None = None) -> None:
+        """Write which alerts were heard of again: all, or ``most`` of them, the first ones first."""
+        chosen = dict(islice(self._touched.items(), most))
         with bulk.transaction():
-            _write_touches(self._touched)
-        self._touched = {}
+            _write_touches(chosen)
+        for fingerprint in chosen:
+            del self._touched[fingerprint]
 
     def _name(self, posts: Iterable[Post]) -> tuple[_Named, bool]:
         """Each event with its fingerprint, and whether every label set was seen lately."""
