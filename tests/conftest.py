@@ -1,5 +1,6 @@
 """Fixtures that all tests share, and the count of random inputs at the end."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 
@@ -15,6 +16,22 @@ from tocsin.orchestration.models import PipelineDefinition
 # How long something takes is not what tests are about, and machines differ.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On another database than SQLite only tests that touch it say anything new."""
+    if not os.environ.get("TOCSIN_TEST_DATABASE_URL"):
+        return
+    kept = [item for item in items if _touches_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not _touches_database(item)])
+    items[:] = kept
+
+
+def _touches_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("django_db") is not None or not {"db", "transactional_db"}.isdisjoint(
+        fixtures
+    )
 
 
 @pytest.fixture(scope="session")
