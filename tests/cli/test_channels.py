@@ -106,3 +106,43 @@ def test_a_test_that_fails_says_why(receiver: Receiver) -> None:
         tocsin("test_notify")
     with pytest.raises(CommandError, match="slack has no setting 'url'; it has webhook_url"):
         tocsin("test_notify", "slack", "--url", receiver.url)
+
+
+def test_set_up_and_changed(receiver: Receiver) -> None:
+    add(receiver, "secret=s3cret", "--per-minute", "30", "--no-send-resolved", "--subject", "{{ title }}")
+    tocsin("channel", "add", "other", "--driver", "webhook", "--set", f"url={receiver.url}")
+    (hook, _) = tocsin_json("channel", "list")["channels"]
+    assert (hook["setup"]["per_minute"], hook["setup"]["send_resolved"]) == (30, False)
+    changed = tocsin_json(
+        "channel", "set", "hook", "--name", "loud", "--fallback", "other", "--per-minute", "",
+        "--digest-above", "50", "--send-resolved", "--body", "{{ text }}", "--set", "secret=new",
+    )["changed"]  # fmt: skip
+    assert (changed["name"], changed["config"]["secret"]) == ("loud", "••••••")
+    assert changed["setup"] == {
+        "mode": "", "per_minute": None, "digest_above": 50, "fallback": "other", "send_resolved": True,
+        "subject_template": "{{ title }}", "body_template": "{{ text }}",
+    }  # fmt: skip
+    assert NotificationChannel.objects.get(name="loud").config == {"url": receiver.url, "secret": "new"}
+    told = tocsin("channel", "list")
+    assert "fallback=other" in told and "subject_template=…" in told
+    tocsin("channel", "set", "loud", "--subject", "", "--set", "secret=")
+    assert NotificationChannel.objects.get(name="loud").config["secret"] == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--mode", "thread"), "mode: webhook has no mode 'thread'; it has new"),
+        (("--per-minute", "many"), "per_minute: 'many' is no number"),
+        (("--digest-above", "1.5"), "digest_above: '1.5' is no number"),
+        (("--fallback", "hook"), "fallback: a channel cannot stand in for itself"),
+        (("--body", "{{"), "body_template: not a template"),
+        (("--set", "uri=x"), "webhook has no setting 'uri'"),
+    ],
+)
+def test_what_cannot_be_changed(receiver: Receiver, arguments: tuple[str, ...], said: str) -> None:
+    add(receiver)
+    with pytest.raises(CommandError, match=said):
+        tocsin("channel", "set", "hook", *arguments)
+    with pytest.raises(CommandError, match="there is no channel named 'nope'"):
+        tocsin("channel", "set", "nope", *arguments)

@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 
 from tests.cli.run import tocsin, tocsin_json
 from tests.notify.routing.files import FIXTURES
+from tocsin.notify.models import NotificationChannel, RoutingTree
 
 SHOP = str(FIXTURES / "shop.yml")
 TESTS = """\
@@ -108,3 +109,38 @@ def test_tests_in_files(tmp_path: Path) -> None:
     ]
     assert found[1]["outcomes"][1]["failures"] == ["receivers: expected [chat], it is [web]"]
     assert found[2]["problems"] == ["cannot read it: No such file or directory"]
+
+
+@pytest.mark.django_db
+def test_put_in_force_shown_and_taken_away(tmp_path: Path) -> None:
+    file = tmp_path / "routes.yml"
+    file.write_text("route:\n  channels: [chat]\n  routes:\n    - {matchers: [team=web], channels: []}\n")
+    assert "everybody gets everything" in tocsin("routes", "show")
+    with pytest.raises(CommandError, match="no routes are in force"):
+        tocsin("routes", "test", "team=web")
+    dry = tocsin("routes", "load", str(file), "--dry-run")
+    assert "It can be read." in dry and "Nobody has these channels: chat." in dry
+    assert not RoutingTree.objects.exists()
+    loaded = tocsin_json("routes", "load", str(file))
+    assert loaded["in_force"] == RoutingTree.objects.get().pk
+    told = tocsin("routes", "show")
+    assert '└─ {team="web"}  → nobody' in told and "routes.yml" in told and "(command)" in told
+    assert tocsin_json("routes", "test", "team=web")["taken"][0]["channels"] == []
+    assert "everybody gets everything" in tocsin("routes", "off")
+    assert len(tocsin_json("routes", "history")["trees"]) == 2
+    used = tocsin_json("routes", "use", str(loaded["in_force"]))
+    assert used["routing"] == RoutingTree.objects.get(pk=loaded["in_force"]).document
+    assert f"as of tree {loaded['in_force']}" in tocsin("routes", "history")
+    with pytest.raises(CommandError, match="there is no tree 999"):
+        tocsin("routes", "use", "999")
+    file.write_text("route: {chanels: []}")
+    assert "line 1: route.chanels: there is no such field" in failing("routes", "load", str(file))
+
+
+@pytest.mark.django_db
+def test_an_alertmanager_yml_brings_its_channels() -> None:
+    found = tocsin_json("routes", "load", SHOP)
+    assert {one["becomes"] for one in found["channels"]} <= {"new", "incomplete"}
+    assert NotificationChannel.objects.count() == len(found["channels"]) == 5
+    assert "is there already" in tocsin("routes", "load", SHOP)
+    assert "letmein" not in json.dumps(found)

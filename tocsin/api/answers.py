@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from tocsin.alerts.intake.request import Refused, inflated
 from tocsin.core import log
 from tocsin.core.errors import Rejected, TocsinError, Unavailable, Unknown, UnknownPlugin
+from tocsin.notify.routing import lines
 from tocsin.orchestration.definition import Unsound
 
 logger = log.get(__name__)
@@ -64,6 +65,9 @@ def headers(request: HttpRequest) -> dict[bytes, bytes]:
 def _wrong(error: TocsinError, refused: tuple[int, str]) -> HttpResponse:
     if isinstance(error, Unsound):
         return _error(400, "definition", str(error), problems=[each.model_dump() for each in error.problems])
+    if isinstance(error, lines.Unsound):
+        problems = [msgspec.structs.asdict(each) for each in error.problems]
+        return _error(400, "routes", str(error), problems=problems)
     if isinstance(error, Unknown):
         return _error(404, "unknown", str(error))
     if isinstance(error, UnknownPlugin):

@@ -21,6 +21,7 @@ from tocsin.checkers.told import told, told_run
 from tocsin.core.errors import Rejected, UnknownPlugin
 from tocsin.notify import services as notify
 from tocsin.notify.models import Delivery, NotificationChannel
+from tocsin.notify.setup import Setup, setup_of
 from tocsin.orchestration import story
 from tocsin.orchestration.models import PipelineRun
 
@@ -55,6 +56,7 @@ class Channel(msgspec.Struct):
     enabled: bool
     created_at: datetime
     config: dict[str, Any]
+    setup: Setup
 
 
 class Listing(msgspec.Struct):
@@ -81,7 +83,7 @@ def _deliveries(rows: Sequence[Delivery]) -> list[Any]:
 
 
 def _channels(rows: Sequence[NotificationChannel]) -> list[Any]:
-    return [story.plain(Channel, row, config=_config(row)) for row in rows]
+    return [story.plain(Channel, row, config=_config(row), setup=setup_of(row)) for row in rows]
 
 
 def _config(channel: NotificationChannel) -> dict[str, Any]:
@@ -109,7 +111,8 @@ LISTS: Final = {
         Delivery.objects.select_related("channel").defer("message").all,
         _deliveries,
         {"id": "pk", "channel": "channel__name", "state": "state", "kind": "kind",
-         "incident": "incident_id", "run": "run_id", "trace_id": "trace_id"},
+         "incident": "incident_id", "run": "run_id", "trace_id": "trace_id",
+         "folded_into": "folded_into"},
         numbers=("incident",),
     ),
     "runs": Listing(
@@ -120,7 +123,7 @@ LISTS: Final = {
         numbers=("incident",),
     ),
     "channels": Listing(
-        NotificationChannel.objects.all,
+        NotificationChannel.objects.select_related("fallback").all,
         _channels,
         {"name": "name", "driver": "driver", "enabled": "enabled"},
         flags=("enabled",),

@@ -1,6 +1,18 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from tocsin.api import definitions, events, fleet, logs, monitors, opsgenie, pipelines, twilio
+from tocsin.api import (
+    definitions,
+    deliveries,
+    events,
+    fleet,
+    logs,
+    monitors,
+    notify,
+    opsgenie,
+    pipelines,
+    routes,
+    twilio,
+)
 from tocsin.api.alertmanager.urls import URLS as ALERTMANAGER
 from tocsin.api.commands import take as take_commands
 from tocsin.api.enroll import enroll
@@ -24,6 +36,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/monitors/", monitors.monitors, name="api-monitors"),
     path("api/v1/monitors/<str:monitor>/", monitors.one, name="api-monitor"),
     path("api/v1/monitors/<str:monitor>/run/", monitors.run, name="api-monitor-run"),
+    path("api/v1/routes/", routes.tree, name="api-routes"),
+    path("api/v1/routes/test/", routes.test, name="api-routes-test"),
+    path("api/v1/deliveries/resend/", deliveries.resend, name="api-deliveries-resend"),
+    path("api/v1/deliveries/<str:delivery>/", deliveries.one, name="api-delivery"),
+    path("notify/send/", notify.send, name="notify-send"),
+    path("notify/send/<str:driver>/", notify.send, name="notify-send-by-driver"),
+    path("notify/batch/", notify.batch, name="notify-batch"),
+    path("notify/drivers/", notify.listed, name="notify-drivers"),
+    path("notify/drivers/<str:driver>/", notify.one, name="notify-driver"),
     *(path(f"api/v1/{name}/", listed, {"name": name}, name=f"api-{name}") for name in LISTS),
     path("api/events", events.take, name="api-events"),
     path("api/health/events/recent", events.recent, name="recent-events"),

@@ -1,13 +1,15 @@
 """Sandboxed Jinja2: no attribute with an underscore, nothing that can be changed. For the templates beside
 our plug-ins, and for those that people write, which are bounded too."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import cache, lru_cache
+from traceback import walk_tb
 from typing import Annotated, Any, Final
 
-from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.loaders import PackageLoader
+from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import AfterValidator, SecretStr
@@ -77,11 +79,25 @@ def checked(text: str) -> Template:
         raise ValueError(f"not a template: {error}{f' (line {line})' if line else ''}") from error
 
 
+def check_names(text: str, known: Container[str]) -> None:
+    """Whether a template looks at nothing but what is there. Raises ValueError."""
+    checked(text)
+    tree = _bounded().parse(text)
+    unknown = {name for name in find_undeclared_variables(tree) if name not in known} - {"range"}
+    for node in tree.find_all(nodes.Name):
+        if node.name in unknown:
+            raise ValueError(f"there is no {node.name!r} (line {node.lineno})")
+
+
 def render_text(text: str, values: Mapping[str, Any]) -> str:
     """Render a template that somebody wrote. Raises Rejected."""
     parts, size = [], 0
     try:
-        for part in checked(text).generate(values):
+        template = checked(text)
+    except ValueError as error:
+        raise Rejected(str(error)) from error
+    try:
+        for part in template.generate(values):
             size += len(part)
             if size > LONGEST_TEXT:
                 raise Rejected(f"the template gives more than {LONGEST_TEXT} characters")
@@ -89,8 +105,15 @@ def render_text(text: str, values: Mapping[str, Any]) -> str:
     except Rejected:
         raise
     except Exception as error:
-        raise Rejected(f"the template fails: {type(error).__name__}: {error}") from error
+        where = f" (line {line})" if (line := _line(error)) else ""
+        raise Rejected(f"the template fails: {type(error).__name__}: {error}{where}") from error
     return "".join(parts)
+
+
+def _line(error: Exception) -> int:
+    """The line of a template at which it failed: Jinja puts its lines into the traceback."""
+    frames = walk_tb(error.__traceback__)
+    return next((line for frame, line in frames if frame.f_code.co_filename == "<template>"), 0)
 
 
 def _kept(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from tocsin.alerts.correlate.rules import Grouped, group_by_routes
+from tocsin.core.errors import Unknown
 from tocsin.db import bulk
 from tocsin.notify.models import RoutingTree
 from tocsin.notify.routing import document
@@ -24,7 +25,6 @@ class Routes:
     def __init__(self, routing: Routing) -> None:
         self.routing = routing
         self.tree: Tree = compile_tree(routing)
-        self._groups = routing.route.group_by is not None
 
     def of(self, labels: Mapping[str, str], at: datetime) -> list[Decision]:
         """Who gets what has these labels at this moment."""
@@ -34,7 +34,7 @@ class Routes:
         """By which labels an alert is grouped, and apart from which others; None where the tree does not
         say. Of several routes that take it the first decides: an alert is in one incident."""
         decision = next(self.tree.root.takers(labels)).decision
-        if not self._groups and decision.group_by == ():
+        if not decision.groups:
             return None
         names = tuple(labels) if decision.group_by is None else decision.group_by
         return Grouped(names, "/".join(",".join(map(str, step.matchers)) for step in decision.steps))
@@ -61,6 +61,20 @@ def put(*, given: Any, made_by: str, note: str = "", now: datetime) -> RoutingTr
     return RoutingTree.objects.create(
         document=given, digest=digest, made_by=made_by[:150], note=note[:300], created_at=now
     )
+
+
+def use(*, tree_id: int, made_by: str, now: datetime) -> RoutingTree:
+    """Put one that was in force before there again. Raises Unknown; Unsound where it cannot be read any
+    more."""
+    found = RoutingTree.objects.filter(pk=tree_id).first()
+    if found is None:
+        raise Unknown(f"there is no tree {tree_id}")
+    return put(given=found.document, made_by=made_by, note=f"as of tree {found.pk}", now=now)
+
+
+def newest() -> RoutingTree | None:
+    """What was put in force last; one without a document takes the routes away."""
+    return RoutingTree.objects.order_by("-pk").first()
 
 
 def _grouping() -> Any:

@@ -3,27 +3,32 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from django.conf import settings
-from pydantic import BaseModel, SecretStr, ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from pydantic import BaseModel, ValidationError
 
 from tocsin.alerts.models import Incident
 from tocsin.alerts.news import ChangedAlert, News
 from tocsin.alerts.transition import ENDING
-from tocsin.core import loglink
-from tocsin.core.errors import Rejected
+from tocsin.core import loglink, secret_fields
+from tocsin.core.errors import Rejected, Unknown
 from tocsin.core.http import Client
 from tocsin.core.ids import new_id
 from tocsin.db import bulk
 from tocsin.notify import rows
 from tocsin.notify.drivers import BaseDriver, drivers
 from tocsin.notify.message import ALERTS_SHOWN, FIRING, RESOLVED, TEST, Message, MessageAlert
-from tocsin.notify.models import Delivery, NotificationChannel
+from tocsin.notify.models import Delivery, DriverTemplates, NotificationChannel
+from tocsin.notify.setup import LONGEST_NAME, Setup, Wrong, check_name, check_templates, columns
 from tocsin.notify.timing import Timed, Timing, plan
 
 LEASE = timedelta(seconds=60)
+STANDARD: Final = Setup()
+REQUEUED_AT_ONCE: Final = 500  # no database takes any number of parameters
 _RUNBOOKS = ("runbook_url", "runbook", "runbookUrl")
 
 
@@ -42,39 +47,82 @@ def sender(channel: NotificationChannel) -> BaseDriver[Any]:
     return kind(read_config(channel.driver, channel.config))
 
 
-def plain(given: BaseModel) -> dict[str, Any]:
-    """A validated config as it is stored: secrets in clear, to be encrypted as a whole."""
-    return {
-        name: value.get_secret_value() if isinstance(value, SecretStr) else value
-        for name, value in given
-        if name in given.model_fields_set
-    }
-
-
 def masked(channel: NotificationChannel) -> dict[str, Any]:
     """A channel's config to show: secrets as dots."""
-    fields = drivers.get(channel.driver).Config.model_fields
-    return {
-        name: "••••••" if name in fields and fields[name].annotation is SecretStr and value else value
-        for name, value in channel.config.items()
-    }
+    return secret_fields.masked(drivers.get(channel.driver).Config, channel.config)
 
 
-def add_channel(*, name: str, driver: str, given: dict[str, Any], now: datetime) -> NotificationChannel:
-    """Make a channel. Raises Rejected when the name is taken or the config is wrong."""
+def add_channel(
+    *, name: str, driver: str, given: dict[str, Any], setup: Setup = STANDARD, now: datetime
+) -> NotificationChannel:
+    """Make a channel. Raises Rejected when the name is taken, or the config or set-up is wrong."""
+    check_name(name)
+    config = secret_fields.revealed(read_config(driver, given))
+    with transaction.atomic():
+        _check_free(name)
+        more = columns(setup, driver)
+        return NotificationChannel.objects.create(
+            name=name, driver=driver, config=config, created_at=now, **more
+        )
+
+
+def change_channel(*, channel_id: int, name: str, given: dict[str, Any], setup: Setup) -> NotificationChannel:
+    """Change a channel's name, config and set-up; where dots stand its secrets are as they were.
+
+    Raises Rejected when the name is taken or something is wrong, Unknown when there is no such channel.
+    """
+    check_name(name)
+    with transaction.atomic():
+        channel = NotificationChannel.objects.select_for_update().filter(pk=channel_id).first()
+        if channel is None:
+            raise Unknown(f"there is no channel {channel_id}")
+        if name != channel.name:
+            _check_free(name)
+        kind = drivers.get(channel.driver)
+        known = secret_fields.unmasked(kind.Config, given, channel.config)
+        channel.config = secret_fields.revealed(read_config(channel.driver, known))
+        channel.name = name
+        for column, value in columns(setup, channel.driver, channel).items():
+            setattr(channel, column, value)
+        channel.save()
+    return channel
+
+
+def _check_free(name: str) -> None:
     if NotificationChannel.objects.filter(name=name).exists():
-        raise Rejected(f"there is already a channel named {name!r}")
-    config = read_config(driver, given)
-    return NotificationChannel.objects.create(name=name, driver=driver, config=plain(config), created_at=now)
+        raise Wrong("name", f"there is already a channel named {name!r}")
+
+
+def named_channel(name: str) -> NotificationChannel:
+    """The channel of that name. Raises Unknown."""
+    found: NotificationChannel | None = None
+    if "\0" not in name:
+        found = NotificationChannel.objects.filter(name=name).first()
+    if found is None:
+        raise Unknown(f"there is no channel named {name[:LONGEST_NAME]!r}")
+    return found
 
 
 def put_channel(*, name: str, driver: str, given: dict[str, Any], now: datetime) -> NotificationChannel:
     """Make a channel, or change and enable the one of that name. Raises Rejected when the config is wrong."""
-    values = {"driver": driver, "config": plain(read_config(driver, given)), "enabled": True}
+    config = secret_fields.revealed(read_config(driver, given))
+    values = {"driver": driver, "config": config, "enabled": True}
     channel, _ = NotificationChannel.objects.update_or_create(
         name=name, defaults=values, create_defaults={**values, "created_at": now}
     )
     return channel
+
+
+def put_templates(*, driver: str, subject: str, body: str) -> None:
+    """What all channels of a driver say that have no templates of their own; two empty ones leave it to
+    Tocsin. Raises Rejected, or UnknownPlugin."""
+    drivers.get(driver)
+    check_templates(subject, body)
+    if not (subject or body):
+        DriverTemplates.objects.filter(pk=driver).delete()
+        return
+    given = {"subject_template": subject, "body_template": body}
+    DriverTemplates.objects.update_or_create(driver=driver, defaults=given)
 
 
 def remove_channel(*, name: str) -> None:
@@ -91,7 +139,30 @@ def enable_channel(*, name: str, enabled: bool) -> None:
 
 def requeue(*, delivery_ids: Iterable[str], now: datetime) -> int:
     """Take deliveries out of the dead letters and send them again; return how many there were."""
-    dead = Delivery.objects.filter(pk__in=list(delivery_ids), state=Delivery.DEAD)
+    keys, count = list(delivery_ids), 0
+    for start in range(0, len(keys), REQUEUED_AT_ONCE):
+        chosen = Delivery.objects.filter(pk__in=keys[start : start + REQUEUED_AT_ONCE])
+        count += _alive_again(chosen, now)
+    return count
+
+
+def requeue_all(*, channel: str = "", now: datetime) -> int:
+    """The same with all dead letters, or all of one channel; some thousand at a time, so that nobody else
+    waits long for the database. Those that die again meanwhile are not taken twice. Raises Unknown."""
+    dead = Delivery.objects.filter(state=Delivery.DEAD)
+    if channel:
+        dead = dead.filter(channel=named_channel(channel))
+    last, count = "", 0
+    while True:
+        keys = list(dead.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:REQUEUED_AT_ONCE])
+        if not keys:
+            return count
+        count += _alive_again(Delivery.objects.filter(pk__in=keys), now)
+        last = keys[-1]
+
+
+def _alive_again(chosen: QuerySet[Delivery], now: datetime) -> int:
+    dead = chosen.filter(state=Delivery.DEAD)
     return dead.update(state=Delivery.PENDING, due_at=now, attempts=0, lease="")
 
 

@@ -117,6 +117,8 @@ class Delivery(msgspec.Struct):
     answer: str
     last_error: str
     due_at: datetime | None
+    folded_into: str
+    failures: list[Any]
 
 
 class Incident(msgspec.Struct):

@@ -22,6 +22,7 @@ _SENDING: Final = {
     Delivery.RETRYING: "Not yet sent to",
     Delivery.SENT: "Sent to",
     Delivery.DEAD: "Could not be sent to",
+    Delivery.FOLDED: "Told by another message to",
 }
 
 

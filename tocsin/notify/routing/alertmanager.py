@@ -172,7 +172,10 @@ class _Reading:
         if route is None:
             self.findings.wrong(self._root, "there is no route")
             return {"channels": []}
-        return self._routed(route)
+        routed = self._routed(route)
+        if isinstance(routed, dict):
+            routed.setdefault("group_by", [])  # there, a route that says nothing makes one group
+        return routed
 
     def _routed(self, route: Node) -> Any:
         """A route with its times in whole seconds, and without what only our own trees have."""

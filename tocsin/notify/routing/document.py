@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -111,6 +111,20 @@ def read(document: object, written: Node | None = None) -> Routing:
     if problems:
         raise Unsound(problems)
     return routing
+
+
+def read_node(root: Node) -> Routing:
+    """A tree as it was written in lines, also under ``routing`` as in a file of tests. Raises Unsound."""
+    within = root.get("routing") if "route" not in root.fields() else None
+    found = within or root
+    if not isinstance(found.value, dict):
+        raise Unsound([Problem(found.line, found.path, "a mapping with a route is expected here")])
+    return read(found.plain(), found)
+
+
+def written(routing: Routing) -> dict[str, Any]:
+    """A tree as plain values, to be kept."""
+    return routing.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 def walk(route: Route, where: Where = ("route",)) -> Iterator[tuple[Where, Route]]:

@@ -44,6 +44,8 @@ def grouping(decision: Decision, labels: Mapping[str, str]) -> str:
     """Which alerts are told together with this one."""
     if decision.group_by is None:
         return "Each set of labels is a group of its own."
+    if not decision.groups:
+        return "Its group is made by TOCSIN_GROUP_BY, as no route says by which labels."
     if not decision.group_by:
         return "All alerts of this route are one group."
     group = decision.group(labels)

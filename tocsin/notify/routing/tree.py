@@ -47,6 +47,7 @@ class Decision(msgspec.Struct, frozen=True):
     """One route that takes an alert: to whom, in which group, and when. Times are seconds.
 
     ``receiver`` is empty where the route names channels; ``group_by`` is None where all labels make a group.
+    ``groups`` says whether a route on the way has a ``group_by`` at all, be it an empty one.
     """
 
     steps: tuple[Step, ...]
@@ -59,6 +60,7 @@ class Decision(msgspec.Struct, frozen=True):
     muted: Muting | None = None
     active_in: tuple[str, ...] = ()  # of its active intervals those that cover the moment
     active_until: datetime | None = None  # when it falls silent next
+    groups: bool = False
 
     @property
     def route(self) -> str:
@@ -243,6 +245,7 @@ def _inherited(route: Route, step: Step, above: Decision, receivers: Mapping[str
     group_by = above.group_by
     if route.group_by is not None:
         group_by = None if ALL_LABELS in route.group_by else tuple(route.group_by)
+    given["groups"] = above.groups or route.group_by is not None
     return msgspec.structs.replace(
         above, steps=(*above.steps, step), receiver=receiver, channels=channels, group_by=group_by, **given
     )
