@@ -1,4 +1,4 @@
-"""The ``tocsin`` command: Django's management commands, and without Django ``up`` and the agent's."""
+"""The ``tocsin`` command: Django's management commands, and without Django ``up``, ``threader`` and the agent's."""
 
 import os
 import sys
@@ -20,6 +20,11 @@ def main() -> None:
         from tocsin.agent.commands import main as agent
 
         sys.exit(agent(sys.argv[1:]))
+    if sys.argv[1:2] == ["threader"]:
+        # A service of its own, which has nothing of Django's.
+        from tocsin.threader.service import main as threader
+
+        sys.exit(threader(sys.argv[2:]))
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

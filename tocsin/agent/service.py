@@ -16,14 +16,13 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from tocsin.agent import systemd
 from tocsin.agent.hub import Hub, Refused
 from tocsin.agent.recording import Looker, Recorder, spool_of
 from tocsin.agent.rounds import rounds
 from tocsin.agent.sending import About, Patience, Sender
 from tocsin.agent.settings import Check, Settings
 from tocsin.agent.spool import Say
-from tocsin.core import clock
+from tocsin.core import clock, systemd
 from tocsin.core.errors import Unavailable
 
 if TYPE_CHECKING:

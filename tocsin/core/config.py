@@ -167,6 +167,29 @@ VARIABLES: tuple[Variable, ...] = (
         "",
         "URL of the logs of a trace, with {trace_id}, {start} and {end} in milliseconds; default: /api/logs",
     ),
+    Variable(
+        "THREADER_HOST", "127.0.0.1", "Address that tocsin threader listens on; beyond loopback by secret"
+    ),
+    Variable("THREADER_PORT", "9009", "Port that tocsin threader listens on"),
+    Variable("THREADER_IMPL", "python", "What serves an instance of the threader; Tocsin's own is python"),
+    Variable(
+        "THREADER_SECRET", "", "What POST /alert must carry, as Bearer token or password; default: nothing"
+    ),
+    Variable(
+        "THREADER_CONTINUE",
+        "86400",
+        "Seconds after its end in which a group that fires again goes on in its thread",
+    ),
+    Variable("SLACK_WEBHOOK_URL", "", "The threader's incoming webhook; it only posts, and has no threads"),
+    Variable("SLACK_BOT_TOKEN", "", "The bot token, xoxb-…, that the threader posts by"),
+    Variable(
+        "SLACK_CHANNEL", "", "The channel that the threader posts to, best by its id, such as C0123456789"
+    ),
+    Variable(
+        "SLACK_API_URL",
+        "https://slack.com/api/",
+        "Another endpoint of Slack's API for the threader, as a proxy",
+    ),
     Variable("WEBHOOK_SECRET_<DRIVER>", "", "HMAC key of one way in, such as WEBHOOK_SECRET_ALERTMANAGER"),
 )
 _DEFAULTS = {variable.name: variable.default for variable in VARIABLES}

@@ -89,8 +89,8 @@ def _option(words: str, value: str) -> dict[str, Any]:
 
 
 def _foot(message: Message) -> dict[str, Any]:
-    named = " · ".join(_link(url, name) for name, url in links(message))
-    return _context(f"{named} · {message.severity} · `{escape(message.trace_id)}`")
+    named = [_link(url, name) for name, url in links(message)]
+    return _context(" · ".join([*named, message.severity, f"`{escape(message.trace_id)}`"]))
 
 
 def escape(text: str) -> str:
