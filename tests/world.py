@@ -26,7 +26,6 @@ from tocsin.fleet import heartbeats
 from tocsin.notify import services as notify
 from tocsin.notify.models import NotificationChannel
 from tocsin.notify.watch import ALERTNAME
-from tocsin.notify.watch import ALERTNAME
 from tocsin.orchestration.inline import work
 
 

@@ -1,17 +1,24 @@
 """Channels, added by a form that each driver's Config makes, tried, paused, removed; their dead letters."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
 from tests.fakes.receiver import Receiver
 from tests.statements import counted
 from tests.web import rows
-from tests.web.markup import open_page, read
+from tests.web.markup import Page, open_page, read
 from tests.world import World
+from tocsin.core import clock
+from tocsin.notify import services
 from tocsin.notify.drivers import drivers
-from tocsin.notify.models import Delivery, NotificationChannel
-from tocsin.web.views.channels import DEAD_SHOWN
+from tocsin.notify.models import ChannelPace, Delivery, DriverTemplates, NotificationChannel
+from tocsin.notify.setup import Setup, setup_of
+from tocsin.web.channel_form import PREFIX
+from tocsin.web.views.deliveries import DEAD_SHOWN
 
+HOUR = timedelta(hours=1)
 SECRET = "s3cr3t-that-nobody-may-see"
 GIVEN = {
     "webhook": {"url": "https://hooks.example/in", "secret": SECRET},
@@ -114,7 +121,7 @@ def test_what_is_wrong_with_several_fields_is_said_above_them(alice: Client) -> 
 
 def test_a_name_is_taken_once(alice: Client) -> None:
     add(alice, **GIVEN["webhook"])
-    assert "there is already a channel named" in add(alice, **GIVEN["webhook"])
+    assert "There is already a channel named" in add(alice, **GIVEN["webhook"])
     assert NotificationChannel.objects.count() == 1
 
 
@@ -244,3 +251,163 @@ def test_only_the_newest_of_very_many(alice: Client) -> None:
         text = open_page(alice, "/deliveries/dead/").text
     assert "there are more" in text
     assert len(asked) <= 5, asked
+
+
+def edit(browser: Client, channel: NotificationChannel, **given: str) -> str:
+    """Fill the form in that changes a channel; return the page that follows."""
+    answer = browser.post(
+        f"/channels/{channel.pk}/edit/", {"channel_name": channel.name} | given, follow=True
+    )
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_no_config_has_a_field_that_the_form_has_besides() -> None:
+    ours = {f"{PREFIX}{name}" for name in ("name", *Setup.__struct_fields__)}
+    for driver in drivers.names():
+        assert not ours & set(drivers.get(driver).Config.model_fields)
+
+
+@pytest.mark.parametrize("driver", sorted(GIVEN))
+def test_changed_while_its_secrets_stay(driver: str, alice: Client) -> None:
+    add(alice, driver, **GIVEN[driver])
+    channel = NotificationChannel.objects.get()
+    page = open_page(alice, f"/channels/{channel.pk}/edit/")
+    assert SECRET not in str(page.elements) + page.text
+    plain = {name: value for name, value in GIVEN[driver].items() if SECRET not in value}
+    shown = {a["name"]: a.get("value") for _, a in page.elements if a.get("name") in plain}
+    assert shown == {**plain, **{name: None for name in ("security",) if name in plain}}
+    assert "Channel loud saved" in edit(alice, channel, **plain, channel_name="loud", channel_per_minute="5")
+    changed = NotificationChannel.objects.get()
+    assert (changed.name, changed.per_minute) == ("loud", 5)
+    assert {name: str(changed.config[name]) for name in GIVEN[driver]} == GIVEN[driver]
+    edit(
+        alice,
+        changed,
+        **{name: f"{value}2" if value == SECRET else value for name, value in GIVEN[driver].items()},
+    )
+    assert SECRET not in open_page(alice, "/channels/").text
+
+
+def test_its_set_up(alice: Client) -> None:
+    rows.channel("spare")
+    channel = rows.channel("chat", "slack", bot_token="xoxb-1", channel_id="C1")
+    given = {
+        "channel_mode": "thread", "channel_per_minute": "1.5", "channel_digest_above": "0",
+        "channel_fallback": "spare", "channel_subject_template": "{{ title }}",
+        "channel_body_template": "a\r\n{{ text }}", "channel_id": "C1",
+    }  # fmt: skip
+    edit(alice, channel, **given)
+    channel.refresh_from_db()
+    assert setup_of(channel) == Setup("thread", 1.5, 0, "spare", False, "{{ title }}", "a\n{{ text }}")
+    text = " ".join(open_page(alice, "/channels/").text.split())
+    for told in (
+        "One message an incident, what follows are answers", "at most 1.5 a minute", "never folded",
+        "fallback spare", "not told when it is over", "own templates",
+    ):  # fmt: skip
+        assert told in text, told
+    page = open_page(alice, f"/channels/{channel.pk}/edit/")
+    assert len([tag for tag, a in page.elements if tag == "details" and "open" in a]) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "marked", "said"),
+    [
+        ({"channel_per_minute": "0"}, "channel_per_minute", "It must be above 0"),
+        ({"channel_digest_above": "-1"}, "channel_digest_above", "greater than or equal to 0"),
+        ({"channel_mode": "edit"}, None, "saved"),
+        ({"channel_fallback": "chat"}, "channel_fallback", "Select a valid choice"),
+        (
+            {"channel_body_template": "x\n{{ titel }}"},
+            "channel_body_template",
+            "There is no 'titel' (line 2).",
+        ),
+        ({"channel_subject_template": "{% if"}, "channel_subject_template", "(line 1)"),
+        ({"channel_name": "other"}, "channel_name", "There is already a channel named"),
+        ({"url": "ftp://x"}, "url", "http:// or https://"),
+    ],
+)
+def test_a_wrong_set_up_is_told_at_its_field(
+    given: dict[str, str], marked: str | None, said: str, alice: Client
+) -> None:
+    rows.channel("other")
+    channel = rows.channel("chat", url="https://hooks.example/")
+    page = read(alice.post(f"/channels/{channel.pk}/edit/", {
+        "channel_name": "chat", "url": "https://hooks.example/", **given
+    }, follow=True))  # fmt: skip
+    assert said in page.text
+    assert [a["name"] for _, a in page.elements if "aria-invalid" in a] == [marked] * bool(marked)
+    assert page.can_run() == []
+
+
+def test_one_that_is_gone_or_has_no_driver(alice: Client) -> None:
+    assert alice.get("/channels/1/edit/").status_code == 404
+    assert alice.get(f"/channels/{rows.channel('x', 'pigeon').pk}/edit/").status_code == 404
+
+
+def test_one_that_fails_says_since_when(alice: Client) -> None:
+    channel = rows.channel("hook")
+    ChannelPace.objects.create(
+        channel=channel, failing_since=rows.NOW, last_error="HTTP 503: later", paused_until=clock.now() + HOUR
+    )
+    text = open_page(alice, "/channels/").text
+    assert "failing" in text and "paused" in text and "HTTP 503: later" in text and "tried again" in text
+
+
+def preview(browser: Client, **given: str) -> Page:
+    answer = browser.post("/channels/preview/", given)
+    assert answer.status_code == 200
+    return read(answer)
+
+
+def test_templates_are_tried_while_they_are_typed(alice: Client, world: World) -> None:
+    world.channel()
+    world.fire("Disk<b>Full</b>", severity="critical")
+    world.work()
+    channel = NotificationChannel.objects.get()
+    page = open_page(alice, f"/channels/{channel.pk}/edit/")
+    assert "firing: Disk<b>Full</b> on web-1" in page.text
+    key = Delivery.objects.get().pk
+    shown = preview(alice, message=key, channel_subject_template="{{ severity }}: {{ title }}")
+    assert "critical: Disk<b>Full</b> on web-1" in shown.text
+    assert ("b", {}) not in shown.elements, "what alerts say is text"
+    wrong = preview(alice, message=key, channel_body_template="a\n{{ titel }}")
+    assert "There is no 'titel' (line 2)" in wrong.text and "[FIRING]" in wrong.text
+    for key in ("", "nonsense", "\0", "1" * 900):
+        assert "Test message from Tocsin" in preview(alice, message=key).text
+
+
+def test_templates_of_a_driver(alice: Client) -> None:
+    rows.channel("hook")
+    assert "in use" in open_page(alice, "/channels/templates/").text
+    path = "/channels/templates/webhook/"
+    assert "hook" in open_page(alice, path).text
+    answer = alice.post(
+        path, {"channel_subject_template": "{{ title }}", "channel_body_template": ""}, follow=True
+    )
+    assert "has templates" in answer.content.decode()
+    assert DriverTemplates.objects.get().subject_template == "{{ title }}"
+    wrong = read(alice.post(path, {"channel_subject_template": "{{ titel }}"}))
+    assert "There is no 'titel' (line 1)." in wrong.text
+    alice.post(path, {"channel_subject_template": "", "channel_body_template": ""})
+    assert not DriverTemplates.objects.exists()
+    assert alice.get("/channels/templates/pigeon/").status_code == 404
+
+
+def test_all_dead_letters_are_sent_again_also_those_not_shown(
+    alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "REQUEUED_AT_ONCE", 40)
+    channel = rows.channel()
+    for _ in range(DEAD_SHOWN + 2):
+        rows.delivery(channel)
+    assert f"Send all {DEAD_SHOWN + 2} again" in open_page(alice, "/deliveries/dead/").text
+    answer = alice.post("/deliveries/dead/send/", {"all": "1"}, follow=True)
+    assert f"{DEAD_SHOWN + 2} on the way again" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "to", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+)
+def test_who_sends_again_stays_here(to: str, alice: Client) -> None:
+    assert alice.post("/deliveries/dead/send/", {"next": to})["Location"] == "/deliveries/dead/"

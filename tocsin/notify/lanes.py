@@ -17,7 +17,7 @@ from tocsin.notify.message import Message
 from tocsin.notify.models import DriverTemplates, NotificationChannel
 from tocsin.notify.outcome import Outcome
 from tocsin.notify.sending import Lane, Parcel
-from tocsin.notify.terms import Terms, terms_of
+from tocsin.notify.terms import Terms, terms_of, written_of
 from tocsin.notify.written import Written
 
 FRESH_SECONDS: Final = 1.0
@@ -52,7 +52,7 @@ class Lanes:
         made_of: dict[int, tuple[object, ...]] = {}
         of_drivers = {row.driver: row for row in DriverTemplates.objects.all()}
         for channel in _enabled():
-            terms, written = terms_of(channel), _written(channel, of_drivers.get(channel.driver))
+            terms, written = terms_of(channel), written_of(channel, of_drivers.get(channel.driver))
             made_of[channel.pk] = (channel.name, channel.driver, _config(channel), terms, written)
             if self._made_of.get(channel.pk) == made_of[channel.pk]:
                 found[channel.pk] = self._lanes[channel.pk]
@@ -117,11 +117,3 @@ def _config(channel: NotificationChannel) -> str:
         return repr(channel.config)
     except Misconfigured as error:
         return str(error)
-
-
-def _written(channel: NotificationChannel, usual: DriverTemplates | None) -> Written:
-    """A channel's own templates, and its driver's where it has none."""
-    return Written(
-        channel.subject_template or (usual.subject_template if usual else ""),
-        channel.body_template or (usual.body_template if usual else ""),
-    )

@@ -7,7 +7,8 @@ import msgspec
 
 from tocsin.core.errors import UnknownPlugin
 from tocsin.notify.drivers import NEW, BaseDriver, Rate, drivers
-from tocsin.notify.models import NotificationChannel
+from tocsin.notify.models import DriverTemplates, NotificationChannel
+from tocsin.notify.written import Written
 
 DIGEST_ABOVE: Final = 20
 
@@ -45,6 +46,14 @@ def terms_of(channel: NotificationChannel) -> Terms:
         folds_above=above if channel.digest_above is None else channel.digest_above,
         folds=kind.folds or mode != NEW,
         shows_owner=kind.shows_owner or mode != NEW,
+    )
+
+
+def written_of(channel: NotificationChannel, usual: DriverTemplates | None) -> Written:
+    """A channel's own templates, and its driver's where it has none."""
+    return Written(
+        channel.subject_template or (usual.subject_template if usual else ""),
+        channel.body_template or (usual.body_template if usual else ""),
     )
 
 

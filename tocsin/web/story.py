@@ -1,6 +1,7 @@
 """What a page shows of one incident: its story as ``tocsin trace`` tells it, newest first, and its alerts."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -98,12 +99,35 @@ class Story:
         return min(LATEST, max(SOONEST, math.ceil(min(waits)) + 1)) if waits else 0
 
     @property
+    def sent(self) -> list[tuple[story.Delivery, str]]:
+        """Each delivery, with the route that it took in words."""
+        outputs = (stage.output for run in self._told.runs for stage in run.stages if stage.type == "notify")
+        found = ways(outputs)
+        return [(delivery, found.get(delivery.id, "")) for delivery in self.deliveries]
+
+    @property
     def recommendations(self) -> list[dict[str, Any]]:
         """What the newest analysis came to."""
         stages = [stage for run in self._told.runs for stage in run.stages if stage.type == "intelligence"]
         newest = next((stage.output for stage in reversed(stages) if stage.output), {})
         found: list[dict[str, Any]] = newest.get("recommendations", [])
         return found
+
+
+def ways(outputs: Iterable[Any]) -> dict[str, str]:
+    """By delivery, the route that it took and why that held it back, out of what notify nodes gave."""
+    given = [
+        sent for output in outputs if isinstance(output, dict) for sent in output.get("deliveries") or []
+    ]
+    return {
+        str(sent["id"]): ", ".join(filter(None, (_by(sent.get("route", "")), sent.get("muted", ""))))
+        for sent in given
+        if "id" in sent
+    }
+
+
+def _by(route: str) -> str:
+    return f"by {route}" if route else ""
 
 
 _WAITING: Final = (PipelineRun.RETRYING, Delivery.RETRYING)

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from tocsin.web.live import live
 from tocsin.web.views import (
     channels,
+    deliveries,
     events,
     fleet,
     heartbeats,
@@ -14,10 +15,12 @@ from tocsin.web.views import (
     monitors,
     payloads,
     pipelines,
+    routes,
     runs,
     sign_in,
     silences,
     sources,
+    templates,
 )
 
 admin.site.site_header = admin.site.site_title = "Tocsin"
@@ -86,11 +89,22 @@ urlpatterns = [
     path("runs/<str:run>/answer/", runs.answer, name="run-answer"),
     path("channels/", channels.channels, name="channels"),
     path("channels/add/<str:driver>/", channels.add, name="channel-add"),
+    path("channels/preview/", templates.preview, name="channel-preview"),
+    path("channels/templates/", templates.templates, name="templates"),
+    path("channels/templates/<str:driver>/", templates.of_driver, name="driver-templates"),
+    path("channels/<int:channel_id>/edit/", channels.edit, name="channel-edit"),
     path("channels/<int:channel_id>/remove/", channels.remove, name="channel-remove"),
     path("channels/<int:channel_id>/enable/", channels.enable, name="channel-enable"),
     path("channels/<int:channel_id>/test/", channels.send_test, name="channel-test"),
-    path("deliveries/dead/", channels.dead_letters, name="dead-letters"),
-    path("deliveries/dead/send/", channels.send_again, name="dead-letters-send"),
+    path("deliveries/", deliveries.deliveries, name="deliveries"),
+    path("deliveries/dead/", deliveries.dead_letters, name="dead-letters"),
+    path("deliveries/dead/send/", deliveries.send_again, name="dead-letters-send"),
+    path("deliveries/<str:delivery_id>/", deliveries.delivery, name="delivery"),
+    path("routes/", routes.tree, name="routes"),
+    path("routes/edit/", routes.edit, name="routes-edit"),
+    path("routes/off/", routes.off, name="routes-off"),
+    path("routes/<int:tree_id>/", routes.kept, name="routes-kept"),
+    path("routes/<int:tree_id>/use/", routes.use, name="routes-use"),
     path("favicon.ico", RedirectView.as_view(url=static("tocsin/favicon.svg"))),
     # One way to sign in, and one limit on tries: the admin's own form would be a second.
     path("admin/login/", RedirectView.as_view(pattern_name="sign-in", query_string=True)),

@@ -119,6 +119,11 @@ def _facts(route: Route) -> Iterator[str]:
         yield f"→ {route.receiver or ', '.join(route.channels or []) or 'nobody'}"
     if route.continues:
         yield "continue"
+    yield from timings(route)
+
+
+def timings(route: Route) -> Iterator[str]:
+    """How a route groups, and when it tells, as far as it says so itself."""
     if route.group_by is not None:
         labels = "all labels" if ALL_LABELS in route.group_by else ", ".join(route.group_by)
         yield f"group by {labels or 'nothing'}"

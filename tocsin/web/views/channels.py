@@ -1,4 +1,4 @@
-"""Channels and their dead letters."""
+"""Channels: the list, the form that makes and changes one, and what is done to it."""
 
 from collections import Counter
 from typing import Any, Final
@@ -7,33 +7,44 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from tocsin.core import clock, doorbell
+from tocsin.core import clock
 from tocsin.core.errors import Rejected, TocsinError, UnknownPlugin
 from tocsin.notify import fields, services
-from tocsin.notify.drivers import drivers
+from tocsin.notify.drivers import NEW, drivers
 from tocsin.notify.models import Delivery, NotificationChannel
-from tocsin.web.channel_form import NAME, ChannelForm
+from tocsin.notify.setup import Wrong
+from tocsin.notify.terms import terms_of
+from tocsin.notify.written import FIELDS
+from tocsin.web.channel_form import MODES, PREFIX, ChannelForm, recent
 
 LOOKED_AT: Final = 1000
-DEAD_SHOWN: Final = 100
 
 
 @require_safe
 @login_required
 def channels(request: HttpRequest) -> HttpResponse:
     """The list, each with how it fares."""
-    last, dead = _last_deliveries(), _dead_letters()
-    rows = [
-        {
-            "channel": channel,
-            "config": _shown(channel),
-            "last": last.get(channel.pk),
-            "dead": dead[channel.pk],
-        }
-        for channel in NotificationChannel.objects.order_by("name")
-    ]
+    last, dead, now = _last_deliveries(), _dead_letters(), clock.now()
+    rows = []
+    for channel in NotificationChannel.objects.select_related("fallback", "pace").order_by("name"):
+        pace, terms = getattr(channel, "pace", None), terms_of(channel)
+        rows.append(
+            {
+                "channel": channel,
+                "config": _shown(channel),
+                "last": last.get(channel.pk),
+                "dead": dead[channel.pk],
+                "mode": MODES[terms.mode] if terms.mode != NEW else "",
+                "rate": f"{terms.rate.per_second * 60:g}" if channel.per_minute and terms.rate else "",
+                "failing": pace if pace and pace.failing_since else None,
+                "paused_until": pace.paused_until
+                if pace and pace.paused_until and pace.paused_until > now
+                else None,
+            }
+        )
     looked_at = LOOKED_AT if dead.total() == LOOKED_AT else 0
     return render(request, "web/channels.html", {"rows": rows, "kinds": _kinds(), "dead_counted": looked_at})
 
@@ -65,25 +76,50 @@ def _shown(channel: NotificationChannel) -> dict[str, Any]:
 @login_required
 def add(request: HttpRequest, driver: str) -> HttpResponse:
     """Ask for a driver's config and make a channel of it."""
+    return _form(request, driver, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def edit(request: HttpRequest, channel_id: int) -> HttpResponse:
+    """Change one; what is secret stays as it is where nothing is typed."""
+    found = get_object_or_404(NotificationChannel.objects.select_related("fallback"), pk=channel_id)
+    return _form(request, found.driver, found)
+
+
+def _form(request: HttpRequest, driver: str, old: NotificationChannel | None) -> HttpResponse:
     try:
-        kind = drivers.get(driver)
+        form = ChannelForm(driver, request.POST or None, old=old)
     except UnknownPlugin as error:
         raise Http404(str(error)) from error
-    form = ChannelForm(kind.Config, request.POST or None)
-    if form.is_valid() and _added(form, driver):
-        messages.success(request, f"Channel {form.cleaned_data[NAME]} added. Send a test to see it work.")
+    if form.is_valid() and (done := _saved(form, driver, old)) is not None:
+        messages.success(
+            request, f"Channel {done} {'saved' if old else 'added'}. Send a test to see it work."
+        )
         return redirect("channels")
-    return render(request, "web/channel_add.html", {"form": form, "driver": driver})
+    context = {
+        "form": form,
+        "driver": driver,
+        "channel": old,
+        "about": fields.about(driver),
+        "recent": recent(),
+        "known": FIELDS.items(),
+    }
+    return render(request, "web/channel_form.html", context)
 
 
-def _added(form: ChannelForm, driver: str) -> bool:
+def _saved(form: ChannelForm, driver: str, old: NotificationChannel | None) -> NotificationChannel | None:
+    name, given, setup = form.cleaned_data[f"{PREFIX}name"], form.given, form.setup
     try:
-        name = form.cleaned_data[NAME]
-        services.add_channel(name=name, driver=driver, given=form.given, now=clock.now())
+        if old is None:
+            return services.add_channel(name=name, driver=driver, given=given, setup=setup, now=clock.now())
+        return services.change_channel(channel_id=old.pk, name=name, given=given, setup=setup)
+    except Wrong as error:
+        field = f"{PREFIX}{error.field}"
+        form.add_error(field if field in form.fields else None, capfirst(f"{error.why}."))
     except Rejected as error:
-        form.add_error(NAME, str(error))
-        return False
-    return True
+        form.add_error(None, capfirst(str(error)))
+    return None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -119,25 +155,3 @@ def send_test(request: HttpRequest, channel_id: int) -> HttpResponse:
     else:
         messages.success(request, f"{channel}: sent. The receiver answered: {said}")
     return redirect("channels")
-
-
-@require_safe
-@login_required
-def dead_letters(request: HttpRequest) -> HttpResponse:
-    """Deliveries that were given up, newest first."""
-    dead = Delivery.objects.filter(state=Delivery.DEAD).order_by("-created_at")
-    found = list(dead.select_related("channel", "incident").defer("message")[: DEAD_SHOWN + 1])
-    return render(
-        request, "web/dead_letters.html", {"rows": found[:DEAD_SHOWN], "more": len(found) > DEAD_SHOWN}
-    )
-
-
-@require_POST
-@login_required
-def send_again(request: HttpRequest) -> HttpResponse:
-    """Take the chosen dead letters up again."""
-    keys = [key for key in request.POST.getlist("delivery") if key.isalnum()]  # no database takes all bytes
-    count = services.requeue(delivery_ids=keys, now=clock.now())
-    doorbell.ring()
-    messages.success(request, f"{count} on the way again." if count else "Nothing to send again.")
-    return redirect("dead-letters")
