@@ -17,6 +17,7 @@ from tests.fakes.slack import CHANNEL, TOKEN, Slack
 from tests.processes import free_port
 
 _OURS = re.compile(r"TOCSIN_|THREADER_|SLACK_|REDIS_URL|DJANGO_|DATABASE_URL|LOG_LEVEL")
+Webhooks = Callable[..., dict[str, Any]]
 BEGAN = "2026-11-21T10:{:02}:00Z"
 NEVER = "0001-01-01T00:00:00Z"
 
@@ -61,6 +62,7 @@ class Instance:
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         self._log = folder / "said"
         clean = {name: value for name, value in os.environ.items() if not _OURS.match(name)}
         self.port = int(settings.get("THREADER_PORT", 0)) or free_port()
@@ -71,7 +73,6 @@ class Instance:
             "THREADER_PORT": str(self.port),
             **settings,
         }
-        self._folder = folder
 
     def __enter__(self) -> Self:
         self.start()
@@ -86,7 +87,7 @@ class Instance:
         command = [sys.executable, "-m", "tocsin", "threader"]
         with self._log.open("a") as log:
             self.process = subprocess.Popen(
-                command, env=self.environment, cwd=self._folder, stdout=log, stderr=log
+                command, env=self.environment, cwd=self.folder, stdout=log, stderr=log
             )
 
     def kill(self) -> None:

@@ -34,10 +34,9 @@ class Counted:
             "threader_webhooks", "Webhooks by what came of them.", ["result"], registry=registry
         )
         self._messages = Counter("threader_messages", "Slack messages by deed.", ["deed"], registry=registry)
-        health = Gauge(
+        self._health = Gauge(
             "threader_health_status", "1 while webhooks can be kept and told, else 0.", registry=registry
         )
-        health.set_function(lambda: float(self.well))
         self._waiting = Gauge(
             "threader_waiting_webhooks", "Webhooks that wait to be told.", registry=registry
         )
@@ -70,7 +69,9 @@ class Counted:
         self.tally["errors"] += 1
         self._errors.labels(kind).inc()
 
-    def exposition(self, waiting: int) -> bytes:
-        """For Prometheus."""
-        self._waiting.set(waiting)
+    def exposition(self, waiting: int | None) -> bytes:
+        """For Prometheus; ``waiting`` is None where the store does not answer."""
+        self._health.set(self.well and waiting is not None)
+        if waiting is not None:
+            self._waiting.set(waiting)
         return generate_latest(self._registry)

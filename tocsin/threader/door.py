@@ -157,9 +157,7 @@ class Door:
 
     async def _metrics(self, send: Send) -> int:
         depth = await self._depth()
-        if depth is None:
-            self._counted.store_error = self._counted.store_error or "cannot be reached"
-        body = self._counted.exposition(depth.webhooks if depth else 0)
+        body = self._counted.exposition(None if depth is None else depth.webhooks)
         await send({"type": "http.response.start", "status": 200, "headers": [
             (b"content-length", b"%d" % len(body)), *_EXPOSITION,
         ]})  # fmt: skip

@@ -17,6 +17,7 @@ from tocsin.core import clock, log
 from tocsin.core.errors import Rejected, Unavailable
 from tocsin.core.http import Client
 from tocsin.core.ids import new_id
+from tocsin.notify.discreet import Discreet
 from tocsin.notify.drivers import THREAD
 from tocsin.notify.drivers.slack import Driver
 from tocsin.notify.threads import tell
@@ -46,6 +47,7 @@ class Teller:
     ) -> None:
         self._store, self._driver, self._http = store, driver, http
         self._lasting, self._counted = lasting, counted
+        self._discreet = Discreet(driver.config)
         self._rung = asyncio.Event()
         self._stopping = False
         self._failures = 0  # of Slack, in a row
@@ -195,12 +197,13 @@ class Teller:
     ) -> None:
         """Try again later, at Slack's word where it gave one; for half a day."""
         self._counted.error("slack")
+        said = self._discreet.told(str(error))
         if not self._counted.slack_error:
-            logger.warning("threader.slack_failed", error=str(error), trace_id=last.trace_id)
-        self._counted.slack_error = str(error)
+            logger.warning("threader.slack_failed", error=said, trace_id=last.trace_id)
+        self._counted.slack_error = said
         asked = error.retry_after if isinstance(error, Unavailable) else None
         if clock.now() - last.received_at > GIVE_UP_AFTER:
-            logger.error("threader.given_up", group=last.title, error=str(error), trace_id=last.trace_id)
+            logger.error("threader.given_up", group=last.title, error=said, trace_id=last.trace_id)
             self._counted.error("given_up")
             self._counted.webhook("given_up", done)
             await self._record(claim, done, thread)
