@@ -147,12 +147,12 @@ def test_who_gets_it(alice: Client, world: World) -> None:
     world.work()
     page = open_page(alice, "/routes/")
     (alert,) = [a["value"] for tag, a in page.elements if tag == "option" and a["value"]]
-    found = " ".join(read(alice.get("/routes/", {"ask": "1", "alert": alert})).text.split())
+    found = " ".join(read(alice.get("/routes/", {"ask": "1", "recent": alert})).text.split())
     assert "chat is told: no other route took it" in found and "alertname=Slow" in found
     for wrong, said in (
         ({"labels": "team"}, "is no label"),
         ({"at": "noon"}, "is no time"),
-        ({"alert": "x"}, "valid"),
+        ({"recent": "x"}, "valid"),
     ):
         assert said in read(alice.get("/routes/", {"ask": "1", **wrong})).text
     draft = check(alice, TREE.replace("[web]", "[other]"), ask="1", labels="team=web")

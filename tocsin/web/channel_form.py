@@ -156,6 +156,8 @@ class ChannelForm(ConfigForm):
         told = msgspec.structs.asdict(setup_of(old))
         self.initial.update({f"{PREFIX}{name}": value for name, value in told.items()})
         self.initial[NAME] = old.name
+        if old.per_minute is not None and old.per_minute.is_integer():
+            self.initial[f"{PREFIX}per_minute"] = int(old.per_minute)
         for name in self._secrets():
             self.fields[name].required = False
             self.fields[name].widget.attrs["placeholder"] = f"{secret_fields.MASK}  as it is"

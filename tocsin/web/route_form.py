@@ -60,7 +60,7 @@ class RoutesForm(forms.Form):
 class AskForm(forms.Form):
     """Asks whose alert it is, and when."""
 
-    alert = forms.ChoiceField(required=False, label="A recent alert")
+    recent = forms.ChoiceField(required=False, label="A recent alert")
     labels = forms.CharField(
         required=False,
         max_length=LONGEST,
@@ -76,7 +76,7 @@ class AskForm(forms.Form):
         super().__init__(*args, **kwargs)
         self._now = now
         newest = Alert.objects.order_by("-pk").values_list("pk", "name", "labels")[:ALERTS_SHOWN]
-        asked = self.fields["alert"]
+        asked = self.fields["recent"]
         assert isinstance(asked, forms.ChoiceField)
         asked.choices = [("", "–"), *((str(pk), _title(name, labels)) for pk, name, labels in newest)]
 
@@ -99,7 +99,7 @@ class AskForm(forms.Form):
     @property
     def wanted(self) -> dict[str, str]:
         """All labels that are asked about."""
-        chosen = self.cleaned_data.get("alert")
+        chosen = self.cleaned_data.get("recent")
         found = Alert.objects.filter(pk=chosen).first() if chosen else None
         known = {**with_name(found.labels, found.name), "severity": found.severity} if found else {}
         return {**known, **self.cleaned_data["labels"]}
