@@ -291,3 +291,32 @@ def test_whatever_stands_there_it_is_read_or_refused(seed: int) -> None:
 def test_a_file_that_is_not_there() -> None:
     with pytest.raises(Rejected, match="cannot read nowhere.yml: No such file"):
         alertmanager.read_file(Path("nowhere.yml"))
+
+
+def test_groups_that_differ_from_those_of_a_route_that_goes_on_are_told() -> None:
+    found = alertmanager.read("""
+route:
+  receiver: all
+  group_by: [alertname]
+  routes:
+  - matchers: [team=web]
+    continue: true
+  - matchers: [severity=critical]
+    group_by: [cluster]
+  - matchers: [severity=warning]
+receivers: [{name: all}]
+""")
+    told = [note for note in found.notes if "grouped once" in note.what]
+    assert [(note.line, note.path) for note in told] == [(9, "route.routes[1].group_by")]
+
+
+def test_that_nothing_inhibits_yet_is_told() -> None:
+    found = alertmanager.read("""
+route: {receiver: all}
+receivers: [{name: all}]
+inhibit_rules:
+- source_matchers: [severity=critical]
+  target_matchers: [severity=warning]
+  equal: [instance]
+""")
+    assert [note.line for note in found.notes if "inhibits" in note.what] == [5]

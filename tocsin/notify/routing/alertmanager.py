@@ -2,7 +2,7 @@
 by line what cannot be carried over."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from tocsin.core.matchers import EQUAL, REGEX, Matcher, matcher, parse
 from tocsin.notify.routing import lines
 from tocsin.notify.routing.document import Routing
 from tocsin.notify.routing.document import read as read_document
-from tocsin.notify.routing.findings import Findings, Note
+from tocsin.notify.routing.findings import YES, Findings, Note
 from tocsin.notify.routing.inhibition import InhibitRule
 from tocsin.notify.routing.integrations import INTEGRATIONS
 from tocsin.notify.routing.lines import Node, Unsound
@@ -51,6 +51,10 @@ _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 def _one(name: str, operator: str, value: str) -> list[Matcher]:
     return [matcher(name, operator, value)]
+
+
+def _goes_on(route: Node) -> bool:
+    return isinstance(route.value, dict) and str(route.plain().get("continue")).lower() in YES
 
 
 def _without_null(given: Any) -> Any:
@@ -177,7 +181,7 @@ class _Reading:
             routed.setdefault("group_by", [])  # there, a route that says nothing makes one group
         return routed
 
-    def _routed(self, route: Node) -> Any:
+    def _routed(self, route: Node, above: Sequence[Any] = ()) -> Any:
         """A route with its times in whole seconds, and without what only our own trees have."""
         if not isinstance(route.value, dict):
             return route.plain()
@@ -196,8 +200,25 @@ class _Reading:
         for name in set(_TIMINGS) & found.keys():
             found[name] = self._seconds(route.fields()[name])
         if (below := route.get("routes")) and isinstance(below.value, list):
-            found["routes"] = [self._routed(one) for one in below.items()]
+            group_by = found.get("group_by", above)
+            self._note_groups(below.items(), group_by)
+            found["routes"] = [self._routed(one, group_by) for one in below.items()]
         return found
+
+    def _note_groups(self, routes: Sequence[Node], above: Sequence[Any]) -> None:
+        """Routes that come after one which goes on, and would group otherwise."""
+        first = None
+        for route in routes:
+            given = route.fields().get("group_by") if isinstance(route.value, dict) else None
+            group_by = given.plain() if given and given.value else above
+            if first is not None and group_by != first:
+                self.findings.note(
+                    given or route,
+                    "an alert is grouped once, by the first route that takes it",
+                    "what a route before it takes too is told in the groups of that one",
+                )
+            if first is None and _goes_on(route):
+                first = group_by
 
     def _seconds(self, node: Node) -> int:
         """A duration as Alertmanager writes it. What is no whole second is rounded up."""
@@ -254,6 +275,7 @@ class _Reading:
             for label in equal:
                 if not label.value:
                     self.findings.wrong(label, "the name of a label is expected here")
+            self.findings.note(rule, "no alert inhibits another yet", "both are told")
             yield InhibitRule(rule.text("name"), source, target, tuple(str(label.value) for label in equal))
 
     def _matchers(self, rule: Node, side: str) -> Iterator[Matcher]:
