@@ -43,7 +43,7 @@ def test_a_file_is_drawn_and_what_is_lost_is_told() -> None:
         "dba slack  dba       slack",
         "line 65  receivers[3].webhook_configs[0].http_config.proxy_url",
         "requests are made without it; instead:",
-        "✓ It can be read. 8 routes, 5 channels, 13 notes; inhibit rules: 1.",
+        "✓ It can be read. 8 routes, 5 channels, 14 notes; inhibit rules: 1.",
     ):
         assert shown in told
     found = tocsin_json("routes", "check", SHOP)
