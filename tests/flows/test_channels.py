@@ -218,6 +218,8 @@ def test_a_channel_that_refuses_is_stood_in_for_and_people_hear_of_it(
     assert [one["title"] for one in told] == ["HighCPU on web-1", "NotificationChannelFailing on slack"]
     slack.archived = False
     world.fire("Other")
+    world.work()
+    assert Alert.objects.get(name="NotificationChannelFailing").status == "firing", "it may fail again"
     world.forward(minutes=1)
     assert Alert.objects.get(name="NotificationChannelFailing").status == "resolved"
 

@@ -1,8 +1,10 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from tocsin.core import clock
 from tocsin.core.errors import UnknownPlugin
 from tocsin.db.admin import RecordAdmin
 from tocsin.notify import services
@@ -30,6 +32,13 @@ class NotificationChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def delete_model(self, request: HttpRequest, obj: NotificationChannel) -> None:
+        services.remove_channel(name=obj.name, now=clock.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[NotificationChannel]) -> None:
+        for channel in queryset.defer("config"):
+            self.delete_model(request, channel)
 
 
 @admin.register(Delivery)

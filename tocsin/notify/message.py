@@ -88,3 +88,14 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=False):
         if self.actor:
             return f"{self.status.capitalize()} by {self.actor}"
         return next((alert.text for alert in self.alerts if alert.text), "")
+
+
+_decoder: Final = msgspec.json.Decoder(Message)
+
+
+def read(text: str) -> Message | None:
+    """A message as it was kept; None for one that only a newer version can read."""
+    try:
+        return _decoder.decode(text)
+    except msgspec.MsgspecError:
+        return None

@@ -1,6 +1,6 @@
 """The outbox: what is due goes to the lanes, what came of it is written back. One thread's."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ logger = log.get(__name__)
 MOST_FAILURES_KEPT = 20
 _MESSAGE = msgspec.json.Decoder(Message)
 _FAILURES = msgspec.json.Decoder(list[Any])
+_THREAD = ("channel_id", "incident_id", "handle")
 _DONE = ("state", "due_at", "lease", "sent_at", "latency_ms", "answer", "last_error")
 
 
@@ -48,41 +49,46 @@ _CLAIMABLE = """
 def claim(terms: Terms, limit: int, token: str, now: datetime) -> list[Due]:
     """Take a channel's due deliveries under a lease, as many as its pace allows. Where it folds, what waits
     behind them of the same incident goes with them, and all of a storm as one."""
-    if not bulk.fetch(_CLAIMABLE, [terms.channel_id, bulk.moment(now - terms.patience), 1]):
+    by = now - terms.patience
+    if not bulk.fetch(_CLAIMABLE, [terms.channel_id, bulk.moment(by), 1]):
+        return []
+    if terms.rate is not None and not paces.peek(terms.channel_id).allows(terms.rate, now, limit):
         return []
     with transaction.atomic():
-        pace = paces.locked(terms.channel_id)
+        [pace] = paces.locked(terms.channel_id)
         most = pace.allows(terms.rate, now, limit)
         if not most:
             return []
-        due = _take(terms, most, token, now)
+        due = _take(terms, most, by, now)
+        _lease([one.delivery_id for one in due], token, now)
         if terms.rate is not None or pace.is_open:
             pace.spend(len(due), now)
             paces.put([pace])
     return due
 
 
-def _take(terms: Terms, most: int, token: str, now: datetime) -> list[Due]:
-    folded = fold.storm(terms, now) if terms.folds_above else None
+def _take(terms: Terms, most: int, by: datetime, now: datetime) -> list[Due]:
+    """What was due at ``by``."""
+    folded = fold.storm(terms, by, now) if terms.folds_above else None
     if folded is not None:
-        due = [Due(folded.id, folded)]
-    else:
-        due = list(_readable(_claimable(terms.channel_id, most, now), now))
-    if folded is None:
-        due = fold.into_newest(terms, due, now)
+        return [Due(folded.id, folded)]
+    due = fold.into_newest(terms, list(_readable(_claimable(terms.channel_id, most, by), now)), by)
     if terms.mode != NEW:
         _find_threads(terms.channel_id, due)
-    where, params = bulk.among("id", [one.delivery_id for one in due])
-    sql = f"UPDATE notify_delivery SET lease = %s, due_at = %s, attempts = attempts + 1 WHERE {where}"  # noqa: S608
-    bulk.execute(sql, [token, bulk.moment(now + LEASE), *params])
     return due
 
 
-def _claimable(channel_id: int, most: int, now: datetime) -> list[bulk.Row]:
+def _lease(keys: Sequence[str], token: str, now: datetime) -> None:
+    where, params = bulk.among("id", keys)
+    sql = f"UPDATE notify_delivery SET lease = %s, due_at = %s, attempts = attempts + 1 WHERE {where}"  # noqa: S608
+    bulk.execute(sql, [token, bulk.moment(now + LEASE), *params])
+
+
+def _claimable(channel_id: int, most: int, by: datetime) -> list[bulk.Row]:
     skip = " FOR UPDATE OF d SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
     if connection.vendor == "mysql":
         skip = skip.replace(" OF d", "")
-    return list(bulk.fetch(_CLAIMABLE + skip, [channel_id, bulk.moment(now), most]))
+    return list(bulk.fetch(_CLAIMABLE + skip, [channel_id, bulk.moment(by), most]))
 
 
 def _readable(rows: Iterable[bulk.Row], now: datetime) -> Iterator[Due]:
@@ -123,22 +129,36 @@ def finish(outcomes: Sequence[Outcome], now: datetime) -> int:
     ]
     failed = [outcome for outcome in outcomes if not outcome.sent]
     with bulk.transaction():
-        _keep_handles(outcomes)
+        ill = paces.troubled({outcome.channel_id for outcome in outcomes})
+        if ill or failed or any(outcome.handle is not None for outcome in outcomes):
+            _learn(outcomes, ill, now)
         bulk.update(Delivery, _DONE, ("id", "lease"), sent)
         if failed:
             _finish_failed(failed, now)
-        paces.learn(outcomes, now)
     return len(outcomes)
 
 
-def _keep_handles(outcomes: Sequence[Outcome]) -> None:
-    """What was posted is there, whoever holds the lease now."""
+def _learn(outcomes: Sequence[Outcome], ill: Collection[int], now: datetime) -> None:
+    """What follows from tries besides their own end: nothing from those whose lease was lost, nor from those
+    whose channel is gone meanwhile, and with it their delivery."""
+    where, params = bulk.among("id", [outcome.delivery_id for outcome in outcomes])
+    leases = dict(bulk.fetch(f"SELECT id, lease FROM notify_delivery WHERE {where}", params))  # noqa: S608
+    held = [outcome for outcome in outcomes if leases.get(outcome.delivery_id) == outcome.token]
+    paces.learn(held, ill, now)
+    known = [outcome for outcome in outcomes if outcome.delivery_id in leases]
+    _keep_handles(known, {outcome.delivery_id for outcome in held})
+
+
+def _keep_handles(outcomes: Sequence[Outcome], held: Collection[str]) -> None:
+    """What was posted is there, whoever holds the lease now; but who lost it does not take the thread away
+    from another post."""
     posted = [one for one in outcomes if one.handle is not None and one.incident_id is not None]
-    keys = [(one.channel_id, one.incident_id) for one in posted]
-    handles = [msgspec.json.encode(one.handle).decode() for one in posted]
-    rows = [(*key, handle) for key, handle in zip(keys, handles, strict=True)]
-    bulk.insert(Thread, ("channel_id", "incident_id", "handle"), rows, ignore=True)
-    bulk.update(Thread, ("handle",), ("channel_id", "incident_id"), [(row[2], *row[:2]) for row in rows])
+    posted.sort(key=lambda one: (one.incident_id or 0, one.channel_id))  # all lock them in one order
+    rows = [(one.channel_id, one.incident_id, msgspec.json.encode(one.handle).decode()) for one in posted]
+    bulk.insert(Thread, _THREAD, rows, ignore=True)
+    ours = [(row[2], *row[:2]) for row, one in zip(rows, posted, strict=True) if one.delivery_id in held]
+    bulk.update(Thread, _THREAD[2:], _THREAD, [(row[2], *row[:2], "{}") for row in rows])  # a route's alone
+    bulk.update(Thread, _THREAD[2:], _THREAD[:2], ours)
 
 
 def _finish_failed(failed: Sequence[Outcome], now: datetime) -> None:

@@ -10,6 +10,7 @@ from tocsin.notify.drivers import Handle
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 900.0
 GIVE_UP_AFTER = timedelta(hours=12)
+FEWEST_TRIES = 6  # one that a route held back, or that stood in line, is old when it is tried first
 
 
 class Outcome(msgspec.Struct):
@@ -34,7 +35,7 @@ class Outcome(msgspec.Struct):
 
 def next_try(outcome: Outcome, attempts: int, created_at: datetime, now: datetime) -> datetime | None:
     """When to try again; None where it goes to the dead letters."""
-    if outcome.final or now - created_at > GIVE_UP_AFTER:
+    if outcome.final or (attempts >= FEWEST_TRIES and now - created_at > GIVE_UP_AFTER):
         return None
     wait = backoff(attempts, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
     if outcome.retry_after is not None:

@@ -12,7 +12,8 @@ from tocsin.notify.drivers import Rate
 FAILURES_TO_OPEN: Final = 5  # in a row
 FIRST_PAUSE_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 120.0
-PATIENCE: Final = timedelta(seconds=60)  # until people hear of a channel that does not answer
+LONGEST_PAUSE: Final = timedelta(seconds=LONGEST_PAUSE_SECONDS)  # one beyond it is of a clock that was wrong
+PATIENCE: Final = timedelta(seconds=60)  # until people hear that it does not answer, or works again
 
 
 class Pace(msgspec.Struct):
@@ -35,16 +36,19 @@ class Pace(msgspec.Struct):
 
     def allows(self, rate: Rate | None, now: datetime, room: int) -> int:
         """How many messages may go now, at most ``room``."""
-        if self.paused_until is not None and now < self.paused_until:
+        if self._is_paused(now):
             return 0
         most = min(room, 1) if self.is_open else room
         if rate is None:
             return most
         self._fill(rate, now)
-        return min(most, int(self.tokens))
+        return max(0, min(most, int(self.tokens)))
+
+    def _is_paused(self, now: datetime) -> bool:
+        return self.paused_until is not None and now < self.paused_until <= now + LONGEST_PAUSE
 
     def _fill(self, rate: Rate, now: datetime) -> None:
-        if self.filled_at is None:
+        if self.filled_at is None or self.filled_at > now + LONGEST_PAUSE:
             self.tokens = rate.burst
         else:
             passed = max(0.0, (now - self.filled_at).total_seconds())
@@ -64,7 +68,7 @@ class Pace(msgspec.Struct):
     def succeeded(self, now: datetime) -> None:
         """A message was taken."""
         self.failures, self.paused_until, self.failing_since, self.last_error = 0, None, None, ""
-        self.tell_at = now if self.told else None
+        self.tell_at = now + PATIENCE if self.told else None
 
     def failed(self, error: str, now: datetime, *, times: int, retry_after: float | None) -> None:
         """Tries failed that may succeed later; the service may have said when."""
@@ -74,7 +78,9 @@ class Pace(msgspec.Struct):
         if retry_after is not None:
             until.append(now + timedelta(seconds=min(retry_after, LONGEST_PAUSE_SECONDS)))
             self.tokens = 0
-        self.paused_until = max([*until, self.paused_until or now])
+        if self.paused_until is not None and self._is_paused(now):
+            until.append(self.paused_until)
+        self.paused_until = max(until, default=None)
 
     def refused(self, error: str, now: datetime) -> None:
         """A message was refused for good: people should know at once."""
@@ -83,5 +89,7 @@ class Pace(msgspec.Struct):
     def _is_failing(self, error: str, now: datetime, tell_at: datetime) -> None:
         self.failing_since = self.failing_since or now
         self.last_error = error
-        if not self.told:
+        if self.told:
+            self.tell_at = None
+        else:
             self.tell_at = min(tell_at, self.tell_at or tell_at)

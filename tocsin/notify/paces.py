@@ -1,6 +1,6 @@
 """Channels' paces in the database, where all workers share them. Call these in a transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,15 +14,25 @@ _COLUMNS: Final = (
     "last_error",
 )  # fmt: skip
 _FROM: Final = "FROM notify_channelpace WHERE"
+_TO_TELL: Final = """(tell_at <= %s OR (told = %s AND channel_id IN (
+    SELECT id FROM notify_notificationchannel WHERE enabled = %s)))"""
 
 
-def locked(channel_id: int) -> Pace:
-    """One channel's, which nobody else changes until the transaction ends."""
-    found = _read("channel_id = %s", [channel_id])
-    if not found:
-        bulk.insert(ChannelPace, _COLUMNS, [_row(Pace(channel_id))], ignore=True)
-        found = _read("channel_id = %s", [channel_id])
-    return found[0]
+def locked(*channel_ids: int) -> list[Pace]:
+    """Channels' paces, in order, which nobody else changes until the transaction ends. Lock them before
+    deliveries: so does everybody."""
+    where, params = bulk.among("channel_id", channel_ids)
+    found = _read(where, params)
+    if missing := set(channel_ids) - {pace.channel_id for pace in found}:
+        bulk.insert(ChannelPace, _COLUMNS, [_row(Pace(key)) for key in sorted(missing)], ignore=True)
+        found = _read(where, params)
+    return found
+
+
+def peek(channel_id: int) -> Pace:
+    """A channel's as it is now, for who only wants to know whether it is worth to lock it."""
+    found = _read("channel_id = %s", [channel_id], lock="")
+    return found[0] if found else Pace(channel_id)
 
 
 def put(paces: Iterable[Pace]) -> None:
@@ -42,23 +52,27 @@ def paused(now: datetime) -> dict[int, bool]:
     }
 
 
-def learn(outcomes: Sequence[Outcome], now: datetime) -> None:
-    """What came of tries opens and closes circuits. Where all went well and nothing was wrong, nothing is
-    written."""
+def troubled(channel_ids: Iterable[int]) -> set[int]:
+    """Those of these channels with which something is wrong."""
+    where, params = bulk.among("channel_id", channel_ids)
+    sql = f"SELECT channel_id {_FROM} {where} AND (failures > 0 OR failing_since IS NOT NULL)"
+    return {row[0] for row in bulk.fetch(sql, params)}
+
+
+def learn(outcomes: Sequence[Outcome], ill: Collection[int], now: datetime) -> None:
+    """What came of tries opens and closes circuits; ``ill`` are the channels with which something was wrong.
+    Where nothing is, nothing is written."""
     failed: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
         if not outcome.sent:
             failed.setdefault(outcome.channel_id, []).append(outcome)
     sent = {outcome.channel_id for outcome in outcomes if outcome.sent}
-    recovering = sent - failed.keys()
-    changed = [locked(channel_id) for channel_id in failed if channel_id]
+    concerned = failed.keys() | (sent & set(ill))
+    if not concerned:
+        return
+    changed = locked(*concerned)
     for pace in changed:
-        _take_in(pace, failed[pace.channel_id], pace.channel_id in sent, now)
-    if recovering:
-        where, params = bulk.among("channel_id", recovering)
-        for pace in _read(f"{where} AND (failures > 0 OR failing_since IS NOT NULL)", params):
-            pace.succeeded(now)
-            changed.append(pace)
+        _take_in(pace, failed.get(pace.channel_id, []), pace.channel_id in sent, now)
     put(changed)
 
 
@@ -78,13 +92,18 @@ def _take_in(pace: Pace, failed: Sequence[Outcome], some_sent: bool, now: dateti
         pace.refused(refused[-1].error, now)
 
 
+def any_to_tell(now: datetime) -> bool:
+    """Whether there are any."""
+    return bool(bulk.fetch(f"SELECT 1 {_FROM} {_TO_TELL} LIMIT 1", [bulk.moment(now), True, False]))
+
+
 def to_tell(now: datetime) -> list[Pace]:
-    """Those of which people should hear that they fail, or work again."""
-    return _read("tell_at <= %s", [bulk.moment(now)])
+    """Those of which people should hear that they fail, or work again, or are off."""
+    return _read(_TO_TELL, [bulk.moment(now), True, False])
 
 
-def _read(where: str, params: Sequence[object]) -> list[Pace]:
-    rest = f"{_FROM} {where} ORDER BY channel_id{bulk.for_update()}"
+def _read(where: str, params: Sequence[object], lock: str | None = None) -> list[Pace]:
+    rest = f"{_FROM} {where} ORDER BY channel_id{bulk.for_update() if lock is None else lock}"
     return [_pace(row) for row in bulk.fetch(f"SELECT {', '.join(_COLUMNS)} {rest}", params)]
 
 

@@ -19,12 +19,12 @@ from tocsin.core.errors import Rejected, Unknown
 from tocsin.core.http import Client
 from tocsin.core.ids import new_id
 from tocsin.db import bulk
-from tocsin.notify import rows
+from tocsin.notify import rows, watch
 from tocsin.notify.drivers import BaseDriver, drivers
 from tocsin.notify.message import ALERTS_SHOWN, FIRING, RESOLVED, TEST, Message, MessageAlert
-from tocsin.notify.models import Delivery, DriverTemplates, NotificationChannel
+from tocsin.notify.models import ChannelPace, Delivery, DriverTemplates, NotificationChannel
 from tocsin.notify.setup import LONGEST_NAME, Setup, Wrong, check_name, check_templates, columns
-from tocsin.notify.timing import Timed, Timing, plan
+from tocsin.notify.timing import Timed, Timing, bring_forward, plan
 
 LEASE = timedelta(seconds=60)
 STANDARD: Final = Setup()
@@ -80,12 +80,20 @@ def change_channel(*, channel_id: int, name: str, given: dict[str, Any], setup: 
             _check_free(name)
         kind = drivers.get(channel.driver)
         known = secret_fields.unmasked(kind.Config, given, channel.config)
-        channel.config = secret_fields.revealed(read_config(channel.driver, known))
-        channel.name = name
+        config = secret_fields.revealed(read_config(channel.driver, known))
+        if config != channel.config:
+            _begin_anew(channel)
+        channel.config, channel.name = config, name
         for column, value in columns(setup, channel.driver, channel).items():
             setattr(channel, column, value)
         channel.save()
     return channel
+
+
+def _begin_anew(channel: NotificationChannel) -> None:
+    """What it posted is not found by another driver, or in another place; and it may be tried at once."""
+    channel.threads.update(handle={})
+    ChannelPace.objects.filter(channel=channel).update(paused_until=None)
 
 
 def _check_free(name: str) -> None:
@@ -107,9 +115,14 @@ def put_channel(*, name: str, driver: str, given: dict[str, Any], now: datetime)
     """Make a channel, or change and enable the one of that name. Raises Rejected when the config is wrong."""
     config = secret_fields.revealed(read_config(driver, given))
     values = {"driver": driver, "config": config, "enabled": True}
-    channel, _ = NotificationChannel.objects.update_or_create(
-        name=name, defaults=values, create_defaults={**values, "created_at": now}
-    )
+    with transaction.atomic():
+        channel = NotificationChannel.objects.select_for_update().filter(name=name).first()
+        if channel is None:
+            return NotificationChannel.objects.create(name=name, created_at=now, **values)
+        if (channel.driver, channel.config) != (driver, config):
+            _begin_anew(channel)
+        channel.driver, channel.config, channel.enabled = driver, config, True
+        channel.save()
     return channel
 
 
@@ -125,10 +138,14 @@ def put_templates(*, driver: str, subject: str, body: str) -> None:
     DriverTemplates.objects.update_or_create(driver=driver, defaults=given)
 
 
-def remove_channel(*, name: str) -> None:
+def remove_channel(*, name: str, now: datetime) -> None:
     """Remove a channel and its deliveries. Raises Rejected when there is none of that name."""
-    if not NotificationChannel.objects.filter(name=name).delete()[0]:
-        raise Rejected(f"there is no channel named {name!r}")
+    with transaction.atomic():
+        channel = NotificationChannel.objects.select_for_update().defer("config").filter(name=name).first()
+        if channel is None:
+            raise Rejected(f"there is no channel named {name!r}")
+        watch.remove(channel, now)
+        channel.delete()
 
 
 def enable_channel(*, name: str, enabled: bool) -> None:
@@ -289,10 +306,12 @@ def create_deliveries(
     planned = _planned(outgoing, now)
     left = dict(room)
     stamp, lease_end = bulk.moment(now), bulk.moment(now + LEASE)
-    new, leased = [], []
+    new, leased, behind = [], [], set()
     for item in outgoing:
         pair = (item.incident_id, item.channel_id)
         later = planned.get(item.message.id)
+        if item.timing is None and pair in waiting:
+            behind.add((item.channel_id, item.incident_id))
         mine = left.get(item.channel_id, 0) > 0 and pair not in waiting and later is None
         waiting.add(pair)
         left[item.channel_id] = left.get(item.channel_id, 0) - mine
@@ -305,6 +324,8 @@ def create_deliveries(
         if mine:
             leased.append(item)
     rows.insert(new)
+    if behind:
+        bring_forward(behind, now)
     return leased
 
 

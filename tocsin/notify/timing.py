@@ -12,6 +12,10 @@ from tocsin.notify.message import RESOLVED
 from tocsin.notify.models import Thread
 
 _COLUMNS: Final = ("channel_id", "incident_id", "told_at", "repeat_every", "repeat_at")
+_IN_ORDER: Final = " ORDER BY incident_id, channel_id"  # in which everybody locks them
+_FORWARD: Final = """
+    UPDATE notify_delivery SET due_at = %s
+    WHERE channel_id = %s AND state = 'pending' AND attempts = 0 AND due_at > %s AND """
 Pair = tuple[int, int | None]
 
 
@@ -63,16 +67,35 @@ def plan(timed: Sequence[Timed], now: datetime) -> list[datetime]:
 def _told_at(pairs: Iterable[Pair]) -> dict[Pair, datetime | None]:
     pairs = set(pairs)
     where, params = bulk.among("incident_id", {incident for _, incident in pairs})
-    found = bulk.select(_COLUMNS[:3], f"FROM notify_thread WHERE {where}{bulk.for_update()}", params)
+    found = bulk.select(
+        _COLUMNS[:3], f"FROM notify_thread WHERE {where}{_IN_ORDER}{bulk.for_update()}", params
+    )
     return {(row[0], row[1]): bulk.read_moment(row[2]) for row in found if (row[0], row[1]) in pairs}
 
 
 def _keep(told: Mapping[Pair, datetime | None], repeats: Mapping[Pair, tuple[int, datetime | None]]) -> None:
     rows = []
-    for (channel_id, incident_id), (every, repeat_at) in repeats.items():
+    for (channel_id, incident_id), (every, repeat_at) in sorted(repeats.items(), key=_in_order):
         told_at = bulk.moment(told[channel_id, incident_id])
         rows.append((told_at, every, bulk.moment(repeat_at), channel_id, incident_id))
     new = [(row[3], row[4], "{}", *row[:3]) for row in rows]
     columns = ("channel_id", "incident_id", "handle", *_COLUMNS[2:])
     bulk.insert(Thread, columns, new, ignore=True)
     bulk.update(Thread, _COLUMNS[2:], _COLUMNS[:2], rows)
+
+
+def _in_order(item: tuple[Pair, object]) -> tuple[int, int]:
+    channel_id, incident_id = item[0]
+    return incident_id or 0, channel_id
+
+
+def bring_forward(pairs: Iterable[Pair], now: datetime) -> None:
+    """What a route holds back of these goes now, with what is told at once: nothing waits behind it, and no
+    message comes after one that is newer."""
+    by_channel: dict[int, list[int | None]] = {}
+    for channel_id, incident_id in pairs:
+        by_channel.setdefault(channel_id, []).append(incident_id)
+    for channel_id, incident_ids in sorted(by_channel.items()):
+        where, params = bulk.among("incident_id", incident_ids)
+        stamp = bulk.moment(now)
+        bulk.execute(_FORWARD + where, [stamp, channel_id, stamp, *params])

@@ -11,7 +11,6 @@ from tocsin.alerts.events import AlertEvent
 from tocsin.alerts.intake.journal import Journal, Post
 from tocsin.core import severity
 from tocsin.core.ids import new_id
-from tocsin.db import bulk
 from tocsin.notify import paces
 from tocsin.notify.models import NotificationChannel
 from tocsin.notify.pace import Pace
@@ -23,17 +22,31 @@ _FINGERPRINT: Final = "notification-channel-"
 
 def watch(now: datetime) -> int:
     """Look at channels that are due; return how many. State and alert are one commit."""
-    if not bulk.fetch("SELECT 1 FROM notify_channelpace WHERE tell_at <= %s LIMIT 1", [bulk.moment(now)]):
+    if not paces.any_to_tell(now):
         return 0
     with transaction.atomic():
         found = paces.to_tell(now)
         channels = NotificationChannel.objects.defer("config").in_bulk([pace.channel_id for pace in found])
-        alerts = [_alert(channels[pace.channel_id], pace) for pace in found]
-        Journal().commit([Post(alerts, SOURCE, new_id(), now)])
+        alerts = []
         for pace in found:
+            channel = channels[pace.channel_id]
+            if not channel.enabled:
+                pace.succeeded(now)  # nobody asks any more whether it works
+            alerts.append(_alert(channel, pace))
             pace.told, pace.tell_at = pace.failing_since is not None, None
+        _commit(alerts, now)
         paces.put(found)
     return len(found)
+
+
+def remove(channel: NotificationChannel, now: datetime) -> None:
+    """Nobody waits for a channel that is gone to work again. Call it in the transaction that removes it."""
+    if any(pace.told for pace in paces.locked(channel.pk)):
+        _commit([_alert(channel, Pace(channel.pk))], now)
+
+
+def _commit(alerts: list[AlertEvent], now: datetime) -> None:
+    Journal().commit([Post(alerts, SOURCE, new_id(), now)])
 
 
 def about_channels(fingerprints: Iterable[str]) -> set[int]:
@@ -50,7 +63,7 @@ def _alert(channel: NotificationChannel, pace: Pace) -> AlertEvent:
         status="firing" if firing else "resolved",
         name=ALERTNAME,
         severity=severity.CRITICAL,
-        annotations={"summary": summary if firing else f"Channel {channel.name} works again"},
+        annotations={"summary": summary if firing else f"Channel {channel.name} works again, or is off"},
         generator_url=f"{settings.PUBLIC_URL}/channels/",
         fingerprint=f"{_FINGERPRINT}{channel.pk}",
         reopens=True,

@@ -129,7 +129,7 @@ def remove(request: HttpRequest, channel_id: int) -> HttpResponse:
     channel = get_object_or_404(NotificationChannel, pk=channel_id)
     if request.method != "POST":
         return render(request, "web/channel_remove.html", {"channel": channel})
-    services.remove_channel(name=channel.name)
+    services.remove_channel(name=channel.name, now=clock.now())
     messages.success(request, f"Channel {channel} removed.")
     return redirect("channels")
 

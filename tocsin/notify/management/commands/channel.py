@@ -99,7 +99,7 @@ class Command(TellingCommand[Told]):
         if options["action"] == "test":
             return send_through(options["name"])
         if options["action"] == "remove":
-            services.remove_channel(name=options["name"])
+            services.remove_channel(name=options["name"], now=clock.now())
             return Removed(options["name"])
         return Channels(
             [
