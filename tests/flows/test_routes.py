@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import slack as fake
 from tests.fakes.receiver import Receiver
 from tests.fakes.receiver import receiver as another
+from tests.fakes.slack import Slack
 from tests.world import World
+from tocsin.alerts import services as alerts
 from tocsin.alerts.models import Incident
 from tocsin.notify import routes
-from tocsin.notify.models import Delivery, NotificationChannel
+from tocsin.notify import services as notify
+from tocsin.notify.models import Delivery, NotificationChannel, RoutingTree
 from tocsin.orchestration import definitions, services
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,6 +29,12 @@ def night(world: World) -> Iterator[Receiver]:
     with another() as here:
         world.channel("day")
         world.channel("night", url=here.url)
+        yield here
+
+
+@pytest.fixture
+def slack() -> Iterator[Slack]:
+    with fake.slack() as here:
         yield here
 
 
@@ -221,3 +231,166 @@ def test_a_tree_that_is_wrong_is_not_put_in_force(world: World, night: Receiver)
         in_force(world, {"matchers": ["a=b"]})
     assert routes.in_force() is None
     assert NotificationChannel.objects.count() == 2
+
+
+# What is not held back, and who hears of the end.
+
+
+def held(world: World, **more: Any) -> None:
+    in_force(world, {"channels": ["day"], "group_wait": "0s", "group_interval": "5m"}, **more)
+
+
+def test_who_takes_it_on_does_not_wait_for_the_groups_next_turn(world: World, slack: Slack) -> None:
+    world.channel("day", driver="slack", **slack.config)
+    held(world)
+    world.fire()
+    world.work()
+    world.fire(severity="critical")
+    world.work()
+    services.acknowledge(incident_id=world.incident().pk, actor="Anna", now=world.now)
+    world.forward(seconds=10)
+    [(ts, head)] = slack.heads.items()
+    assert "Anna is on it" in str(head)
+    assert [reply["text"] for reply in slack.replies[ts]] == ["[ACKNOWLEDGED] HighCPU on web-1"]
+    world.forward(minutes=10)
+    assert len(slack.replies[ts]) == 1, "what was held back went with it"
+
+
+def test_who_takes_on_what_nobody_was_told_yet_is_told_with_it(world: World, slack: Slack) -> None:
+    world.channel("day", driver="slack", **slack.config)
+    in_force(world, {"channels": ["day"], "group_wait": "5m"})
+    world.fire()
+    world.work()
+    services.acknowledge(incident_id=world.incident().pk, actor="Anna", now=world.now)
+    world.forward(minutes=1)
+    assert not slack.heads
+    world.forward(minutes=5)
+    [(ts, head)] = slack.heads.items()
+    assert "Anna is on it" in str(head)
+    assert ts not in slack.replies
+
+
+def test_what_no_route_holds_back_waits_for_nothing_that_one_does(world: World, night: Receiver) -> None:
+    in_force(world, {"channels": ["day"], "group_wait": "1h"})
+    world.fire()
+    world.work()
+    document = {"version": "1.0", "nodes": [{"id": "n", "type": "notify", "config": {"channels": ["day"]}}]}
+    definitions.put(name="mine", document=document, now=world.now)
+    world.fire(severity="critical")
+    world.work()
+    [told] = world.sent
+    assert told["severity"] == "critical"
+    world.forward(hours=2)
+    assert len(world.sent) == 1
+
+
+def test_who_was_told_hears_of_the_end_though_the_route_leads_elsewhere(
+    world: World, night: Receiver
+) -> None:
+    critical = {"matchers": ["severity=critical"], "channels": ["night"], **AT_ONCE}
+    in_force(world, {"channels": ["day"], "routes": [critical], **AT_ONCE})
+    world.fire(severity="warning")
+    world.work()
+    world.fire(severity="critical")
+    world.forward(seconds=5)
+    assert (titles(world.receiver), titles(night)) == (["firing HighCPU on web-1"],) * 2
+    world.resolve(severity="critical")
+    world.forward(seconds=5)
+    both = ["firing HighCPU on web-1", "resolved HighCPU on web-1"]
+    assert (titles(world.receiver), titles(night)) == (both, both)
+    stage = world.incident().runs.latest("pk").stages.get(type="notify")
+    assert {one["route"] for one in stage.output["deliveries"]} == {
+        "route route.routes[0]", "no route any more, but it was told before"
+    }  # fmt: skip
+
+
+def test_who_was_told_before_there_were_routes_hears_of_the_end(world: World, night: Receiver) -> None:
+    world.fire()
+    world.work()
+    in_force(world, {"channels": ["night"], **AT_ONCE})
+    world.resolve()
+    world.forward(seconds=5)
+    assert titles(world.receiver) == titles(night)
+    assert world.kinds() == ["firing", "resolved"]
+
+
+def test_the_end_of_what_a_channel_was_to_be_told_on_another_route_is_not_told(
+    world: World, night: Receiver
+) -> None:
+    critical = {"matchers": ["severity=critical"], "channels": ["night"], "group_wait": "0s"}
+    in_force(world, {"channels": ["day"], "group_wait": "5m", "routes": [critical]})
+    world.fire(severity="warning")
+    world.work()
+    world.fire(severity="critical")
+    world.forward(seconds=5)
+    world.resolve(severity="critical")
+    world.forward(minutes=10)
+    assert (titles(world.receiver), titles(night)[:1]) == ([], ["firing HighCPU on web-1"])
+
+
+def test_the_end_is_told_though_retention_let_go_of_what_was_told(world: World, night: Receiver) -> None:
+    held(world)
+    world.fire()
+    world.work()
+    Delivery.objects.all().delete()
+    world.resolve()
+    world.forward(minutes=10)
+    assert world.kinds() == ["firing", "resolved"]
+
+
+def test_a_storm_on_a_route_is_one_message(world: World, slack: Slack) -> None:
+    channel = world.channel("day", driver="slack", **slack.config)
+    NotificationChannel.objects.filter(pk=channel.pk).update(digest_above=5)
+    in_force(world, {"channels": ["day"], "group_wait": "30s"})
+    for number in range(20):
+        world.fire(instance=f"web-{number}")
+    world.work()
+    world.forward(seconds=31)
+    assert [head["text"].split(":")[0] for head in slack.heads.values()] == [
+        "[DIGEST] 20 alerts of 20 incidents in 31 s"
+    ]
+    for number in range(3):
+        world.resolve(instance=f"web-{number}")
+    world.forward(minutes=10)
+    assert len(slack.heads) == 4, "who was told by a digest hears of the end"
+
+
+def test_who_lets_go_of_it_has_it_said_again(world: World, night: Receiver) -> None:
+    in_force(world, {"channels": ["day"], "group_wait": "0s", "repeat_interval": "1h"})
+    world.fire()
+    world.work()
+    incident = world.incident()
+    services.acknowledge(incident_id=incident.pk, actor="Anna", now=world.now)
+    world.forward(minutes=61)
+    alerts.unacknowledge(incident_id=incident.pk, actor="Anna", now=world.now, trace_id="t")
+    world.forward(minutes=61)
+    assert [told["reason"] for told in world.sent] == ["fired", "repeat"]
+
+
+def test_nothing_piles_up_for_a_channel_that_is_off(world: World, night: Receiver) -> None:
+    in_force(world, {"channels": ["day"], "group_wait": "0s", "repeat_interval": "1h"})
+    world.fire()
+    world.work()
+    notify.enable_channel(name="day", enabled=False)
+    for _ in range(3):
+        world.forward(minutes=61)
+    assert Delivery.objects.count() == 1
+    notify.enable_channel(name="day", enabled=True)
+    world.forward(minutes=61)
+    assert [told["reason"] for told in world.sent] == ["fired", "repeat"]
+
+
+def test_nothing_is_said_again_without_routes(world: World, night: Receiver) -> None:
+    in_force(world, {"channels": ["day"], "group_wait": "0s", "repeat_interval": "1h"})
+    world.fire()
+    world.work()
+    routes.put(given=None, made_by="test", now=world.now)
+    world.forward(hours=3)
+    assert len(world.sent) == 1
+
+
+def test_routes_of_a_newer_version_cost_nobody_the_alert(world: World, night: Receiver) -> None:
+    RoutingTree.objects.create(document={"of": "tomorrow"}, digest="d", made_by="test", created_at=world.now)
+    world.fire()
+    world.work()
+    assert world.incident().labels == {"alertname": "HighCPU", "instance": "web-1"}

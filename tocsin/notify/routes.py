@@ -9,12 +9,15 @@ from typing import Any, Final
 import msgspec
 
 from tocsin.alerts.correlate.rules import Grouped, group_by_routes
-from tocsin.core.errors import Unknown
+from tocsin.core import log
+from tocsin.core.errors import Rejected, Unknown
 from tocsin.db import bulk
 from tocsin.notify.models import RoutingTree
 from tocsin.notify.routing import document
 from tocsin.notify.routing.document import Routing
 from tocsin.notify.routing.tree import Decision, Tree, compile_tree, resolve
+
+logger = log.get(__name__)
 
 _NEWEST: Final = "SELECT digest, document FROM notify_routingtree ORDER BY id DESC LIMIT 1"
 
@@ -78,7 +81,11 @@ def newest() -> RoutingTree | None:
 
 
 def _grouping() -> Any:
-    routes = in_force()
+    try:
+        routes = in_force()
+    except Rejected as error:  # one that only a newer version can read: it costs nobody the alert
+        logger.error("routes.unreadable", error=str(error))
+        return None
     return routes.group_by if routes else None
 
 

@@ -1,6 +1,6 @@
 """NOTIFY: who is to be told, as deliveries; sending them is the outbox's work."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -16,7 +16,7 @@ from tocsin.core import config, loglink
 from tocsin.db import bulk
 from tocsin.fleet import feed
 from tocsin.fleet.models import Event
-from tocsin.notify import routes, state
+from tocsin.notify import hearing, routes, state
 from tocsin.notify import services as notify
 from tocsin.notify.message import Message
 from tocsin.notify.routes import Routes
@@ -27,6 +27,10 @@ from tocsin.orchestration.nodes import BatchNode, Context, NodeConfig, Outcome, 
 
 EVENTS_SHOWN: Final = 8
 _CHANNELS = "SELECT id, name, driver, send_resolved FROM notify_notificationchannel WHERE enabled = %s"
+
+
+_BEFORE: Final = "no route any more, but it was told before"
+AT_ONCE: Final = Timing(0, 0, 0)  # or with what its route holds back
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -102,7 +106,12 @@ class Node(BatchNode[Config]):
             return [skip] * len(walks)
         page = Page(name, context.now)
         if in_force is not None:
-            return [_routed(walk, in_force, channels, page) for walk in walks]
+            over = {walk.news.incident_id for walk in walks if walk.news.status == Incident.RESOLVED}
+            heard = hearing.told(over, name) if over else {}
+            return [
+                _routed(walk, in_force, channels, heard.get(walk.news.incident_id, set()), page)
+                for walk in walks
+            ]
         meant = [Told(channel) for channel in channels if self._means(channel)]
         none = f"there is no enabled channel{self._asked}"
         return [_outcome(walk, meant, none, page) for walk in walks]
@@ -118,7 +127,10 @@ class Node(BatchNode[Config]):
         return named + (f" of driver {self.config.driver}" if self.config.driver else "")
 
 
-def _routed(walk: Walk, in_force: Routes, channels: Sequence[Channel], page: Page) -> Outcome:
+def _routed(
+    walk: Walk, in_force: Routes, channels: Sequence[Channel], heard: Collection[int], page: Page
+) -> Outcome:
+    """``heard`` are the channels that are to hear of the end, as they were told before."""
     by_name = {channel.name: channel for channel in channels}
     labels = walk.news.all_labels()
     if walk.news.changes:
@@ -129,6 +141,9 @@ def _routed(walk: Walk, in_force: Routes, channels: Sequence[Channel], page: Pag
         for called in decision.channels:
             if called in by_name:
                 meant.setdefault(called, _told(by_name[called], decision))
+    for channel in channels:
+        if channel.id in heard:
+            meant.setdefault(channel.name, Told(channel, _BEFORE, AT_ONCE))
     taken_by = " and ".join(_called(decision) for decision in decisions)
     asked = ", ".join(dict.fromkeys(called for decision in decisions for called in decision.channels))
     none = (
