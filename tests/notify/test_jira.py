@@ -175,7 +175,7 @@ async def test_what_jira_refuses_is_final_and_says_why(jira: Jira) -> None:
 
 async def test_an_answer_that_names_no_issue_is_an_error(jira: Jira) -> None:
     jira.answers += [Answer(200, b'{"issues": []}'), Answer(201, b'{"key": "../../secret"}')]
-    with pytest.raises(Rejected, match="names no issue"):
+    with pytest.raises(Unavailable, match="not Jira's answer"):
         await send(_driver(jira))
 
 

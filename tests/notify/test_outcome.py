@@ -10,6 +10,7 @@ from tocsin.notify.outcome import (
     FIRST_RETRY_SECONDS,
     GIVE_UP_AFTER,
     LONGEST_RETRY_SECONDS,
+    UNCLEAR_TRIES,
     Outcome,
     next_try,
 )
@@ -45,3 +46,10 @@ def test_what_no_retry_helps_is_given_up_at_once() -> None:
 def test_what_failed_too_long_is_given_up() -> None:
     assert next_try(FAILED, 50, NOW - GIVE_UP_AFTER, NOW) is not None
     assert next_try(FAILED, 50, NOW - GIVE_UP_AFTER - timedelta(seconds=1), NOW) is None
+
+
+def test_what_may_have_been_taken_is_not_sent_for_hours() -> None:
+    unclear = Outcome("d1", "w.1", error="HTTP 200 with a page", unclear=True)
+    assert next_try(unclear, UNCLEAR_TRIES - 1, NOW, NOW) is not None
+    assert next_try(unclear, UNCLEAR_TRIES, NOW, NOW) is None
+    assert next_try(FAILED, UNCLEAR_TRIES, NOW, NOW) is not None

@@ -23,6 +23,7 @@ class _Gate(BaseDriver[Any]):
     concurrency, timeout = 4, 1.0
 
     def __init__(self, slow: int, open_: asyncio.Event) -> None:
+        super().__init__(None)
         self._slow, self._open = slow, open_
         self.at_once = self.most_at_once = 0
 

@@ -50,7 +50,7 @@ async def test_what_may_pass_is_tried_again(receiver: Receiver, status: int) -> 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 404, 405, 410, 413, 422])
 async def test_what_will_not_pass_is_final(receiver: Receiver, status: int) -> None:
     receiver.default = Answer(status, b"never", {"Location": receiver.url})
-    with pytest.raises(Rejected, match=f"HTTP {status}: never"):
+    with pytest.raises(Rejected, match=f"HTTP {status}"):
         await _send(receiver.url)
     assert len(receiver.received) == 1, "redirects are not followed"
 

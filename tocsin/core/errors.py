@@ -7,6 +7,7 @@ TocsinError
 │   ├── Forbidden      the address may not be reached from here (TOCSIN_OUTBOUND_ALLOW)
 │   └── Unknown        there is nothing of that name
 └── Unavailable        try again later, perhaps after ``retry_after`` seconds
+    └── Unclear        it may have been taken: each try may bring it once more
 """
 
 
@@ -40,3 +41,7 @@ class Unavailable(TocsinError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Unclear(Unavailable):
+    """It was answered with a success that is not the service's own: whether it was taken, nobody can tell."""

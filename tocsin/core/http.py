@@ -38,14 +38,16 @@ class Response:
     body: bytes = b""
 
     def text(self, limit: int = 300) -> str:
-        """The beginning of the body, for people to read in an error."""
-        return " ".join(self.body[: limit * 4].decode("utf-8", "replace").split())[:limit]
+        """The beginning of the body, for people to read in an error: nothing in it can move a cursor, or
+        turn the line round."""
+        words = " ".join(self.body[: limit * 4].decode("utf-8", "replace").split())
+        return "".join(sign if sign.isprintable() else "\ufffd" for sign in words[:limit])
 
     def json(self) -> dict[str, Any]:
         """The body's JSON object; an empty one where it holds none."""
         try:
             return msgspec.json.decode(self.body, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}
 
     def require_success(self, retry_after: float | None = None) -> None:
@@ -59,7 +61,17 @@ class Response:
             if asked is None and retry_after is not None:
                 asked = min(max(retry_after, 0.0), MAX_RETRY_AFTER)
             raise Unavailable(said, asked)
+        if 300 <= self.status < 400:
+            said = f"HTTP {self.status}{self._onward()}, and redirects are not followed: give where they end"
         raise Rejected(said)
+
+    def _onward(self) -> str:
+        """The host a redirect leads to; what follows in its URL may be secret, as it was in ours."""
+        try:
+            host = urlsplit(self.headers.get("location", "")).hostname or ""
+        except ValueError:
+            return ""
+        return f" leads to {host[:100]}" if host.isprintable() and host else ""
 
     def retry_after(self) -> float | None:
         """Seconds the receiver asked for, capped at an hour; None where it did not say."""
@@ -98,13 +110,15 @@ class _Connection(asyncio.Protocol):
 
     def send(self, request: bytes, timeout: float, most: int) -> asyncio.Future[Response]:
         """Write a request. The answer raises TimeoutError when it is not whole in time."""
-        assert self.transport is not None
         self._most = most
         self._parser = httptools.HttpResponseParser(self)
         self._response = Response()
         self._heard = 0
         self._ends_by_closing = False
         self._answer = self._loop.create_future()
+        if self.transport is None:  # the receiver was gone before it was asked
+            self._answer.set_exception(_Lost(False, None))
+            return self._answer
         self._patience = self._loop.call_later(timeout, self._fail, TimeoutError())
         self.transport.write(request)
         return self._answer

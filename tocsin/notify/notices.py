@@ -2,7 +2,7 @@
 once."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -11,12 +11,13 @@ from django.conf import settings
 from django.db import transaction
 
 from tocsin.alerts.models import Incident
-from tocsin.core import config, secret_fields
+from tocsin.core import config
 from tocsin.core.errors import Rejected, TocsinError, Unavailable, Unknown
 from tocsin.core.http import Client
 from tocsin.core.ids import new_id
 from tocsin.db import bulk
 from tocsin.notify import fields, rows, services
+from tocsin.notify.discreet import Discreet
 from tocsin.notify.drivers import BaseDriver, drivers
 from tocsin.notify.message import FIRING, RESOLVED, Message, MessageAlert
 from tocsin.notify.models import NotificationChannel
@@ -27,7 +28,6 @@ LONGEST_TITLE: Final = 500
 LONGEST_MESSAGE: Final = 20_000
 MOST_LABELS: Final = 100
 LONGEST_LABEL: Final = 2_000
-SHORTEST_SECRET: Final = 4  # a shorter text is everywhere, and no secret
 SKIP_REASON: Final = "NOTIFY_SKIP_ALL is set"
 
 
@@ -65,7 +65,7 @@ class _Spot(msgspec.Struct):
 
     name: str
     driver: BaseDriver[Any]
-    secrets: list[str]
+    discreet: Discreet
     message: Message
 
 
@@ -194,19 +194,7 @@ def _spot(notice: Notice, message: Message) -> _Spot:
     name = notice.driver or fields.driver_for(given)
     kind = drivers.get(name)
     read = services.read_config(name, given)
-    return _Spot(name, kind(read), _secrets(kind.Config, given), message)
-
-
-def _secrets(kind: Any, given: Mapping[str, Any]) -> list[str]:
-    """The texts that must not be said again, the longest first."""
-    found: list[str] = []
-
-    def keep(value: Any) -> str:
-        found.append(str(value))
-        return ""
-
-    secret_fields.changed(kind, given, keep)
-    return sorted({text for text in found if len(text) >= SHORTEST_SECRET}, key=len, reverse=True)
+    return _Spot(name, kind(read), Discreet(read), message)
 
 
 async def _send_all(spots: Sequence[_Spot]) -> list[Result]:
@@ -227,12 +215,6 @@ async def _send(one: _Spot, http: Client) -> Result:
         late = f"no answer within {one.driver.timeout:g} s"
         return Result(ERROR, driver=one.name, code="receiver", message=late, retry=True)
     except TocsinError as error:
-        said, retry = _without(one.secrets, str(error)), isinstance(error, Unavailable)
+        said, retry = one.discreet.told(str(error)), isinstance(error, Unavailable)
         return Result(ERROR, driver=one.name, code="receiver", message=said, retry=retry)
-    return Result(SUCCESS, driver=one.name, answer=_without(one.secrets, answer))
-
-
-def _without(secrets: Sequence[str], text: str) -> str:
-    for secret in secrets:
-        text = text.replace(secret, secret_fields.MASK)
-    return text
+    return Result(SUCCESS, driver=one.name, answer=one.discreet.told(answer))

@@ -13,9 +13,10 @@ from typing import Any, Final, cast
 import msgspec
 
 from tocsin.core import log
-from tocsin.core.errors import Rejected, TocsinError, Unavailable
+from tocsin.core.errors import Rejected, TocsinError, Unavailable, Unclear
 from tocsin.core.http import Client
 from tocsin.notify import metrics
+from tocsin.notify.discreet import Discreet
 from tocsin.notify.drivers import BaseDriver, Handle
 from tocsin.notify.message import Message
 from tocsin.notify.outcome import Outcome
@@ -27,6 +28,7 @@ logger = log.get(__name__)
 
 ROOM_PER_SENDER: Final = 64
 DRAIN_SECONDS: Final = 0.25
+MAX_ANSWER: Final = 300
 _SMOOTHING: Final = 0.2
 
 
@@ -57,6 +59,7 @@ class Lane:
         self.name = name
         self.terms = terms
         self._driver = driver
+        self._discreet = Discreet(driver.config)
         self._driver_name = driver_name
         self._written = written
         self._http = http
@@ -114,13 +117,13 @@ class Lane:
                 self._driver, self.terms.mode, self._written.of(message), self._http, parcel.handle,
                 self._written.of(parcel.head) if parcel.head else None,
             )  # fmt: skip
-            outcome.answer, outcome.handle = told.answer[:300], told.handle
+            outcome.answer, outcome.handle = self._discreet.told(told.answer, MAX_ANSWER), told.handle
         except TocsinError as error:
-            outcome.error = str(error)
-            outcome.final = isinstance(error, Rejected)
+            outcome.error = self._discreet.told(str(error)) or type(error).__name__
+            outcome.final, outcome.unclear = isinstance(error, Rejected), isinstance(error, Unclear)
             outcome.retry_after = error.retry_after if isinstance(error, Unavailable) else None
         except Exception as error:
-            outcome.error = f"{type(error).__name__}: {error}"
+            outcome.error = self._discreet.told(f"{type(error).__name__}: {error}")
             outcome.final = True
             logger.exception("delivery.driver_failed", channel=self.name, trace_id=parcel.message.trace_id)
         took = time.perf_counter() - began

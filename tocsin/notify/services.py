@@ -15,11 +15,12 @@ from tocsin.alerts.models import Incident
 from tocsin.alerts.news import ChangedAlert, News
 from tocsin.alerts.transition import ENDING
 from tocsin.core import loglink, secret_fields
-from tocsin.core.errors import Rejected, Unknown
+from tocsin.core.errors import Rejected, TocsinError, Unknown
 from tocsin.core.http import Client
 from tocsin.core.ids import new_id
 from tocsin.db import bulk
 from tocsin.notify import rows, watch
+from tocsin.notify.discreet import Discreet
 from tocsin.notify.drivers import BaseDriver, drivers
 from tocsin.notify.message import ALERTS_SHOWN, FIRING, RESOLVED, TEST, Message, MessageAlert
 from tocsin.notify.models import ChannelPace, Delivery, DriverTemplates, NotificationChannel
@@ -252,9 +253,12 @@ def send_test(*, driver: BaseDriver[Any], now: datetime) -> str:
 
 
 async def _send_alone(driver: BaseDriver[Any], message: Message) -> str:
-    http = Client()
+    http, discreet = Client(), Discreet(driver.config)
     try:
-        return await driver.send(message, http)
+        return discreet.told(await driver.send(message, http))
+    except TocsinError as error:
+        error.args = (discreet.told(str(error)),)
+        raise
     finally:
         http.close()
 

@@ -2,9 +2,10 @@
 in, requests out.
 
 To add one, write ``<name>.py`` with a ``Config`` and a ``Driver``, and a test against the service's
-stand-in under ``tests/fakes/``. The form, the docs and the validation come from its Config. A service whose
-messages can be found again is spoken to by a ``ThreadedDriver``: it says how to post, change and answer one,
-and ``threads.py`` decides which of these a message is told by.
+stand-in under ``tests/fakes/``; what speaks HTTP gets an entry in ``tests/notify/test_bad_receivers.py``.
+The form, the docs and the validation come from its Config. A service whose messages can be found again is
+spoken to by a ``ThreadedDriver``: it says how to post, change and answer one, and ``threads.py`` decides by
+which of these a message is told.
 """
 
 from abc import ABC, abstractmethod
@@ -59,7 +60,8 @@ class BaseDriver(ABC, Generic[C]):
     async def send(self, message: Message, http: Client) -> str:
         """Send one message; return what the receiver said, in short.
 
-        Raises Unavailable (try again, perhaps after ``retry_after``) or Rejected (it never will).
+        Raises Unavailable (try again, perhaps after ``retry_after``), Unclear (a few times, as each may bring
+        it once more) or Rejected (it never will).
         """
 
 

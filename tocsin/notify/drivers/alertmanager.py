@@ -13,8 +13,9 @@ import msgspec
 from pydantic import BaseModel, Field, SecretStr
 
 from tocsin.core import clock
-from tocsin.core.errors import Rejected
+from tocsin.core.errors import Rejected, Unavailable
 from tocsin.core.http import Client, authorization
+from tocsin.notify.answer import require_no_page
 from tocsin.notify.drivers import BaseDriver
 from tocsin.notify.message import DIGEST, RESOLVED, TEST, Message, MessageAlert
 
@@ -51,6 +52,7 @@ class Driver(BaseDriver[Config]):
         url = self.config.url.rstrip("/").removesuffix(_PATH) + _PATH
         response = await http.post(url, msgspec.json.encode(told), headers, self.timeout)
         response.require_success()
+        require_no_page(response, Unavailable)  # twice the same is once there
         more = f", {message.more_alerts} more were not in the message" if message.more_alerts else ""
         return f"HTTP {response.status}: {len(told)} forwarded{more}"
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from tocsin.core.errors import Rejected
+from tocsin.core.errors import Rejected, Unavailable
 from tocsin.core.http import Client, Response
 from tocsin.notify import markup
 from tocsin.notify.answer import required, seconds
@@ -59,6 +59,7 @@ class Driver(ThreadedDriver[Config]):
         if answer.status >= 400 and answer.json().get("code") in (UNKNOWN_MESSAGE, THREAD_ARCHIVED):
             raise Gone(f"HTTP {answer.status}: {answer.text()}")
         _require_success(answer)
+        required(answer, "id", Unavailable)
 
     async def reply(self, handle: Handle, message: Message, http: Client) -> None:
         raise Rejected("a webhook of Discord cannot answer a message: use the mode new or edit")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from tocsin.core.errors import Unavailable
 from tocsin.core.http import Client, Response
 from tocsin.notify import markup
+from tocsin.notify.answer import required, word
 from tocsin.notify.drivers import NEW, THREAD, Gone, Handle, Rate, ThreadedDriver
 from tocsin.notify.message import Message
 from tocsin.notify.secret_url import SecretUrl
@@ -43,10 +44,7 @@ class Driver(ThreadedDriver[Config]):
     async def post(self, message: Message, http: Client) -> Handle:
         answer = await self._create(message, message.id, START, {"threadKey": message.id}, http)
         answer.require_success()
-        thread = answer.json().get("thread")
-        if not isinstance(thread, dict) or not thread.get("name"):
-            raise Unavailable(f"not Google Chat's answer: {answer.text()}")
-        return {"thread": str(thread["name"])}
+        return {"thread": word(answer, answer.json().get("thread"), "name", Unavailable)}
 
     async def edit(self, handle: Handle, message: Message, http: Client) -> None:
         """Nothing: what a webhook posted stays as it is, and the answer tells what happened."""
@@ -57,6 +55,7 @@ class Driver(ThreadedDriver[Config]):
         if answer.status == 404:
             raise Gone(f"HTTP 404: {answer.text()}")
         answer.require_success()
+        required(answer, "name", Unavailable)
 
     async def _create(
         self, message: Message, request_id: str, option: str, thread: dict[str, str], http: Client

@@ -7,18 +7,20 @@ has finds an issue whose key was lost in a crash.
 """
 
 import re
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
-from tocsin.core.errors import Rejected
-from tocsin.core.http import Client, authorization
+from tocsin.core.errors import Rejected, Unavailable
+from tocsin.core.http import Client, Response, authorization
+from tocsin.notify.answer import require_no_page, required
 from tocsin.notify.drivers import THREAD, Gone, Handle, Rate, ThreadedDriver
 from tocsin.notify.message import RESOLVED, TEST, Message
 from tocsin.notify.wording import cut, lines, links
 
+A = TypeVar("A")
 MAX_SUMMARY: Final = 255
 MAX_TEXT: Final = 15_000  # Jira takes 32,767 characters, with all that its notation adds
 _KEY: Final = re.compile(r"[A-Z][A-Z0-9_]+-[0-9]+")
@@ -67,7 +69,7 @@ class Driver(ThreadedDriver[Config]):
 
     async def reply(self, handle: Handle, message: Message, http: Client) -> None:
         body = {"body": self._worded([message.headline, *lines(message)], message)}
-        await self._ask("POST", f"issue/{handle['issue']}/comment", http, body)
+        required(await self._ask("POST", f"issue/{handle['issue']}/comment", http, body), "id")
 
     def fields(self, message: Message) -> dict[str, Any]:
         """What a new issue holds."""
@@ -87,12 +89,13 @@ class Driver(ThreadedDriver[Config]):
         """The issue that an earlier try has made, of which nobody was told."""
         jql = quote(f'project = "{self.config.project}" AND labels = "{message.key}"')
         where = "search/jql" if self.config.email else "search"
-        found = await self._ask("GET", f"{where}?jql={jql}&fields=status&maxResults=1", http)
-        issues = found.get("issues") or []
-        return _handle(issues[0]) if issues else None
+        answer = await self._ask("GET", f"{where}?jql={jql}&fields=status&maxResults=1", http)
+        issues = _read(answer, _Found).issues
+        return _handle(issues[0], answer) if issues else None
 
     async def _create(self, message: Message, http: Client) -> Handle:
-        return _handle(await self._ask("POST", "issue", http, {"fields": self.fields(message)}))
+        answer = await self._ask("POST", "issue", http, {"fields": self.fields(message)})
+        return _handle(_read(answer, _Issue), answer)
 
     async def _move(self, handle: Handle, wanted: str, over: bool, http: Client) -> None:
         """Take the transition of that name, or to the status of that name; unless it is over already, or is
@@ -100,24 +103,24 @@ class Driver(ThreadedDriver[Config]):
         if not wanted:
             return
         where = f"issue/{handle['issue']}"
-        found = await self._ask("GET", f"{where}?fields=status&expand=transitions", http)
-        status, ways = found["fields"]["status"], found["transitions"]
-        is_over = status["statusCategory"]["key"] == "done"
-        if is_over == over or status["name"].casefold() == wanted.casefold():
+        found = _read(await self._ask("GET", f"{where}?fields=status&expand=transitions", http), _Standing)
+        status, ways = found.fields.status, found.transitions
+        is_over = status.category.key == "done"
+        if is_over == over or status.name.casefold() == wanted.casefold():
             return
         for way in ways:
-            if wanted.casefold() in (way["name"].casefold(), way["to"]["name"].casefold()):
-                await self._ask("POST", f"{where}/transitions", http, {"transition": {"id": way["id"]}})
+            if wanted.casefold() in (way.name.casefold(), way.to.name.casefold()):
+                await self._ask("POST", f"{where}/transitions", http, {"transition": {"id": way.id}})
                 return
-        names = ", ".join(way["name"] for way in ways)
-        raise Rejected(f"no transition {wanted!r} leads on from {status['name']!r}; there are: {names}")
+        names = ", ".join(way.name for way in ways)
+        raise Rejected(f"no transition {wanted!r} leads on from {status.name!r}; there are: {names}")
 
     def _worded(self, said: list[str], message: Message) -> Any:
         """Text for this kind of Jira: a document for Cloud, its own notation for Data Center."""
         text = cut(_CONTROLS.sub("", "\n\n".join(said)), MAX_TEXT)
         return _document(text, message) if self.config.email else _notation(text, message)
 
-    async def _ask(self, method: str, path: str, http: Client, body: Any = None) -> dict[str, Any]:
+    async def _ask(self, method: str, path: str, http: Client, body: Any = None) -> Response:
         user, token = self.config.email, self.config.token.get_secret_value()
         proof = authorization(username=user, password=token) if user else authorization(token=token)
         headers = {"Accept": "application/json", "Content-Type": "application/json", **proof}
@@ -128,15 +131,61 @@ class Driver(ThreadedDriver[Config]):
         if response.status == 404 and path.startswith("issue/"):
             raise Gone("the issue is gone, or may not be seen any more")
         response.require_success()
-        return response.json()
+        require_no_page(response, Unavailable)
+        return response
 
 
-def _handle(issue: dict[str, Any]) -> Handle:
+class _Issue(msgspec.Struct):
+    key: str
+
+
+class _Found(msgspec.Struct):
+    issues: list[_Issue]
+
+
+class _Category(msgspec.Struct):
+    key: str
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Status(_Named):
+    category: _Category = msgspec.field(name="statusCategory")
+
+
+class _Fields(msgspec.Struct):
+    status: _Status
+
+
+class _Way(_Named):
+    """A transition."""
+
+    id: str
+    to: _Named
+
+
+class _Standing(msgspec.Struct):
+    """Where an issue stands, and the ways on from there."""
+
+    fields: _Fields
+    transitions: list[_Way]
+
+
+def _read(answer: Response, kind: type[A]) -> A:
+    """What Jira says, in its shape. Raises Unavailable: an issue that is made all the same is found again."""
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Unavailable(f"not Jira's answer: {answer.text()}") from None
+
+
+def _handle(issue: _Issue, answer: Response) -> Handle:
     """What an issue is found by; what is no key must not become part of a URL."""
-    key = str(issue.get("key", ""))
-    if not _KEY.fullmatch(key):
-        raise Rejected("Jira's answer names no issue")
-    return {"issue": key}
+    if not _KEY.fullmatch(issue.key):
+        raise Unavailable(f"not Jira's answer: {answer.text()}")
+    return {"issue": issue.key}
 
 
 def _document(text: str, message: Message) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 from pydantic import BaseModel, Field, SecretStr
 
+from tocsin.core.errors import Unavailable
 from tocsin.core.http import Client, Response
 from tocsin.notify import markup
 from tocsin.notify.answer import required, seconds
@@ -38,9 +39,7 @@ class Driver(ThreadedDriver[Config]):
     folds = True
 
     async def post(self, message: Message, http: Client) -> Handle:
-        answer = await self._put(message.id, content(message), http)
-        _require_success(answer)
-        return {"event_id": required(answer, "event_id")}
+        return {"event_id": _event(await self._put(message.id, content(message), http))}
 
     async def edit(self, handle: Handle, message: Message, http: Client) -> None:
         new = content(message)
@@ -67,14 +66,16 @@ class Driver(ThreadedDriver[Config]):
 
 
 def _require_there(answer: Response) -> None:
-    """As ``_require_success``. The specification has no code of its own for a message that is not there."""
+    """As ``_event``. The specification has no code of its own for a message that is not there."""
     if answer.status in (400, 404) and answer.json().get("errcode") in ("M_UNKNOWN", "M_NOT_FOUND"):
         raise Gone(f"HTTP {answer.status}: {answer.text()}")
-    _require_success(answer)
+    _event(answer)
 
 
-def _require_success(answer: Response) -> None:
+def _event(answer: Response) -> str:
+    """What became of it."""
     answer.require_success(seconds(answer.json().get("retry_after_ms"), a_second=1000))
+    return required(answer, "event_id", Unavailable)
 
 
 def content(message: Message) -> dict[str, Any]:

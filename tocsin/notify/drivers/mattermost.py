@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 import msgspec
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
-from tocsin.core.errors import Rejected, Unavailable
+from tocsin.core.errors import Rejected, Unavailable, Unclear
 from tocsin.core.http import Client, Response
 from tocsin.notify import markup
 from tocsin.notify.answer import required
@@ -64,7 +64,7 @@ class Driver(ThreadedDriver[Config]):
             return await self._by_webhook(hook, message, http)
         answer = await self._create(message, message.id, {}, http)
         answer.require_success()
-        return {"post_id": required(answer, "id")}
+        return {"post_id": required(answer, "id", Unavailable)}
 
     async def _by_webhook(self, hook: str, message: Message, http: Client) -> Handle:
         """Nothing to find the post by: Mattermost does not tell which one it made."""
@@ -72,7 +72,7 @@ class Driver(ThreadedDriver[Config]):
         answer = await http.post(hook, body, {"Content-Type": "application/json"}, self.timeout)
         answer.require_success()
         if answer.text() != "ok":
-            raise Unavailable(f"not Mattermost's answer: {answer.text()}")
+            raise Unclear(f"not Mattermost's answer: {answer.text()}")
         return {}
 
     async def edit(self, handle: Handle, message: Message, http: Client) -> None:
@@ -106,6 +106,7 @@ def _require_there(answer: Response) -> None:
     if answer.status == 404 or (answer.status >= 400 and answer.json().get("id") in _GONE):
         raise Gone(f"HTTP {answer.status}: {answer.text()}")
     answer.require_success()
+    required(answer, "id", Unavailable)
 
 
 def _post(message: Message) -> dict[str, Any]:

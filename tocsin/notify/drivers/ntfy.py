@@ -9,7 +9,9 @@ from typing import Any, Final
 import msgspec
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
+from tocsin.core.errors import Unavailable
 from tocsin.core.http import Client, authorization
+from tocsin.notify.answer import required
 from tocsin.notify.drivers import BaseDriver, Rate
 from tocsin.notify.message import ACKNOWLEDGED, RESOLVED, Message
 from tocsin.notify.wording import cut_bytes, links, plain
@@ -51,7 +53,7 @@ class Driver(BaseDriver[Config]):
         body = published(message, self.config.topic.get_secret_value())
         response = await http.post(self.config.url.rstrip("/") + "/", body, headers, self.timeout)
         response.require_success()
-        return f"id={response.json().get('id', '')}"
+        return f"id={required(response, 'id', Unavailable)}"
 
     def _proof(self) -> dict[str, str]:
         config = self.config

@@ -10,7 +10,9 @@ from urllib.parse import quote
 import msgspec
 from pydantic import BaseModel, Field, SecretStr
 
+from tocsin.core.errors import Unavailable
 from tocsin.core.http import Client, Response
+from tocsin.notify.answer import required
 from tocsin.notify.drivers import BaseDriver
 from tocsin.notify.message import ACKNOWLEDGED, FIRING, RESOLVED, TEST, Message
 from tocsin.notify.wording import cut, lines, links, plain
@@ -65,8 +67,8 @@ class Driver(BaseDriver[Config]):
         url = f"{self.config.url.rstrip('/')}/v2/alerts{path}"
         response = await http.post(url, msgspec.json.encode(body), headers, self.timeout)
         response.require_success(_period(response))
-        answer = response.json()
-        return f"{answer.get('result', '')} ({answer.get('requestId', '')})"
+        request_id = required(response, "requestId", Unavailable)
+        return f"{response.json().get('result', '')} ({request_id})"
 
 
 def _period(response: Response) -> float | None:

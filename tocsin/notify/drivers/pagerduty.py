@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from pydantic import BaseModel, Field, SecretStr
 
-from tocsin.core.errors import Rejected
+from tocsin.core.errors import Rejected, Unavailable
 from tocsin.core.http import Client
 from tocsin.notify.drivers import BaseDriver, Rate
 from tocsin.notify.message import ACKNOWLEDGED, RESOLVED, TEST, Message
@@ -50,7 +50,9 @@ class Driver(BaseDriver[Config]):
         response = await http.post(self.config.url, body, headers, self.timeout)
         response.require_success()
         answer = response.json()
-        if answer.get("status") != "success":
+        if not isinstance(answer.get("status"), str):  # one key is one alert, however often it is sent
+            raise Unavailable(f"not PagerDuty's answer: {response.text()}")
+        if answer["status"] != "success":
             raise Rejected(f"PagerDuty said: {response.text()}")
         return f"{event['event_action']} {event['dedup_key']}: {answer.get('message', '')}"
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from tocsin.core.errors import Rejected
 from tocsin.core.http import Client
+from tocsin.notify.answer import required
 from tocsin.notify.drivers import BaseDriver
 from tocsin.notify.message import ACKNOWLEDGED, RESOLVED, Message
 from tocsin.notify.wording import cut, plain
@@ -53,10 +54,9 @@ class Driver(BaseDriver[Config]):
         url = f"{self.config.url.rstrip('/')}/1/{what}.json"
         response = await http.post(url, body, {"Content-Type": "application/json"}, self.timeout)
         response.require_success()
-        answer = response.json()
-        if answer.get("status") != 1:
+        if required(response, "status") != "1":
             raise Rejected(f"Pushover said: {response.text()}")
-        return answer
+        return response.json()
 
 
 def pushed(message: Message, config: Config) -> dict[str, Any]:

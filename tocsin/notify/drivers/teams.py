@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from tocsin.core.errors import Rejected, Unavailable
 from tocsin.core.http import Client, Response
 from tocsin.notify import markup
+from tocsin.notify.answer import require_no_page
 from tocsin.notify.drivers import BaseDriver, Rate
 from tocsin.notify.markup import in_json
 from tocsin.notify.message import ACKNOWLEDGED, RESOLVED, Message
@@ -28,7 +29,7 @@ TEXT: Final = markup.text(size=in_json)
 _STYLES: Final = {"critical": "attention", "error": "attention", "warning": "warning", "info": "accent"}
 # Connectors answer 200 whatever happens.
 _STATUS: Final = re.compile(r"returned HTTP error (\d+)")
-_FAILED: Final = re.compile(r"delivery failed|Exception|<html", re.I)
+_FAILED: Final = re.compile(r"delivery failed|Exception", re.I)
 
 
 class Config(BaseModel):
@@ -59,6 +60,7 @@ class Driver(BaseDriver[Config]):
 def _require_success(answer: Response) -> None:
     """Raise for an error inside a success, too."""
     answer.require_success()
+    require_no_page(answer)
     said = answer.text(2_000)
     status = _STATUS.search(said)
     if status and status[1].startswith("4") and status[1] not in ("408", "429"):

@@ -9,10 +9,10 @@ from typing import Any, Final
 import msgspec
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from tocsin.core.errors import Unavailable
+from tocsin.core.errors import Unclear
 from tocsin.core.http import Client, Response
 from tocsin.notify import markup
-from tocsin.notify.answer import seconds
+from tocsin.notify.answer import seconds, word
 from tocsin.notify.drivers import Gone, Handle, Rate, ThreadedDriver
 from tocsin.notify.message import Message
 
@@ -56,30 +56,31 @@ class Driver(ThreadedDriver[Config]):
         return await self._write(self.config.chat_id, message, {}, http)
 
     async def edit(self, handle: Handle, message: Message, http: Client) -> None:
-        head = {"message_id": int(handle["message_id"])}
+        head = {"message_id": _number(handle)}
         await self._ask("editMessageText", handle["chat_id"], {**text(message), **head}, http)
 
     async def reply(self, handle: Handle, message: Message, http: Client) -> None:
-        head = {"reply_parameters": {"message_id": int(handle["message_id"])}}
+        head = {"reply_parameters": {"message_id": _number(handle)}}
         await self._write(handle["chat_id"], message, head, http)
 
     async def _write(self, chat_id: str, message: Message, more: dict[str, Any], http: Client) -> Handle:
         body = {**text(message), "disable_notification": self.config.silent, **more}
         if self.config.topic_id:
             body["message_thread_id"] = self.config.topic_id
-        chat_id, result = await self._ask("sendMessage", chat_id, body, http)
-        return {"chat_id": chat_id, "message_id": str(result.get("message_id", ""))}
+        chat_id, answer = await self._ask("sendMessage", chat_id, body, http)
+        return {"chat_id": chat_id, "message_id": word(answer, answer.json().get("result"), "message_id")}
 
     async def _ask(
         self, method: str, chat_id: str, body: dict[str, Any], http: Client
-    ) -> tuple[str, dict[str, Any]]:
-        """The chat that took it, and what it made of it."""
+    ) -> tuple[str, Response]:
+        """The chat that took it, and what Telegram says of it."""
         answer = await self._call(method, {"chat_id": chat_id, **body}, http)
         moved = _parameters(answer).get("migrate_to_chat_id")
         if isinstance(moved, int):
             chat_id = str(moved)
             answer = await self._call(method, {"chat_id": chat_id, **body}, http)
-        return chat_id, _result(answer)
+        _require_success(answer)
+        return chat_id, answer
 
     async def _call(self, method: str, body: dict[str, Any], http: Client) -> Response:
         url = f"{self.config.api_url.rstrip('/')}/bot{self.config.token.get_secret_value()}/{method}"
@@ -92,18 +93,25 @@ def _parameters(answer: Response) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _result(answer: Response) -> dict[str, Any]:
-    """What Telegram made of it; empty where there was nothing to change."""
+def _number(handle: Handle) -> int:
+    try:
+        return int(handle["message_id"])
+    except (KeyError, ValueError):  # kept of an answer that named none
+        raise Gone("the message that was posted has no number") from None
+
+
+def _require_success(answer: Response) -> None:
+    """Raise unless Telegram did it, or there was nothing to change."""
     said = answer.json()
     words = str(said.get("description", "")).lower()
     if said.get("ok") is True and isinstance(said.get("result"), dict):
-        return dict(said["result"])
+        return
     if _SAME in words:  # told a second time, after a crash
-        return {}
+        return
     if _GONE.search(words):
         raise Gone(f"HTTP {answer.status}: {answer.text()}")
     answer.require_success(seconds(_parameters(answer).get("retry_after")))
-    raise Unavailable(f"not Telegram's answer: {answer.text()}")
+    raise Unclear(f"not Telegram's answer: {answer.text()}")
 
 
 def text(message: Message) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from tocsin.core.http import Client, authorization
+from tocsin.notify.answer import required
 from tocsin.notify.drivers import BaseDriver, Rate
 from tocsin.notify.message import ACKNOWLEDGED, RESOLVED, Message
 from tocsin.notify.wording import cut, plain
@@ -81,8 +82,7 @@ class Driver(BaseDriver[Config]):
         body = urlencode({"To": config.to, **sender, **given}).encode()
         response = await http.post(url, body, headers, self.timeout)
         response.require_success()
-        answer = response.json()
-        return f"{answer.get('sid', '')} {answer.get('status', '')}".strip()
+        return f"{required(response, 'sid')} {response.json().get('status', '')}".strip()
 
 
 def written(message: Message) -> str:

@@ -7,9 +7,12 @@ from typing import Any, Final
 import msgspec
 
 from tocsin.core import clock
+from tocsin.core.errors import Unclear
 from tocsin.core.http import Client, Response
+from tocsin.notify.answer import require_no_page
 from tocsin.notify.drivers.email.config import Config
 
+ACCEPTED: Final = 202
 # SendGrid sets the others itself, and refuses most of them.
 _HEADERS: Final = ("In-Reply-To", "References", "X-Correlation-Id")
 
@@ -23,6 +26,9 @@ async def send(mail: EmailMessage, config: Config, http: Client, timeout: float)
     url = f"{config.sendgrid_url.rstrip('/')}/v3/mail/send"
     response = await http.post(url, msgspec.json.encode(posted(mail)), headers, timeout)
     response.require_success(_until_reset(response))
+    require_no_page(response)
+    if response.status != ACCEPTED:
+        raise Unclear(f"HTTP {response.status}, where SendGrid says {ACCEPTED}: {response.text()}")
     return f"accepted, {response.headers.get('x-message-id', 'no id')}"
 
 

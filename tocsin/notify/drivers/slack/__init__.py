@@ -6,13 +6,15 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 https://docs.slack.dev/apis/web-api/rate-limits
 """
 
+import re
 from typing import Any, Final, Self
 
 import msgspec
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
-from tocsin.core.errors import Rejected, Unavailable
+from tocsin.core.errors import Rejected, Unavailable, Unclear
 from tocsin.core.http import Client, Response
+from tocsin.notify.answer import required
 from tocsin.notify.drivers import EDIT_THREAD, MODES, Gone, Handle, Rate, ThreadedDriver
 from tocsin.notify.drivers.slack.card import answer, card
 from tocsin.notify.message import Message
@@ -20,6 +22,7 @@ from tocsin.notify.message import Message
 _GONE: Final = frozenset(
     {"message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed"}
 )
+_ERROR: Final = re.compile(r"[a-z]+(_[a-z]+)+")
 _PASSING: Final = frozenset({
     "ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout",
     "team_added_to_org", "accesslimited",
@@ -68,7 +71,9 @@ class Driver(ThreadedDriver[Config]):
             await self._hook(url, card(message), http)
             return {}  # nothing that it could be found by
         said = await self._ask("chat.postMessage", self._at(card(message, self.config.buttons)), http)
-        return {"channel": str(said.get("channel", self.config.channel_id)), "ts": str(said["ts"])}
+        channel = said.json().get("channel")
+        known = channel if isinstance(channel, str) else self.config.channel_id
+        return {"channel": known[:100], "ts": required(said, "ts")}
 
     async def edit(self, handle: Handle, message: Message, http: Client) -> None:
         shown = card(message, self.config.buttons)
@@ -85,10 +90,13 @@ class Driver(ThreadedDriver[Config]):
         body = msgspec.json.encode(shown)
         response = await http.post(url, body, {"Content-Type": "application/json"}, self.timeout)
         response.require_success()
-        if (said := response.text()) != "ok":  # Slack answers 200 with an error inside
+        if (said := response.text()) == "ok":
+            return
+        if _ERROR.fullmatch(said):  # Slack answers 200 with an error inside
             raise Rejected(f"Slack said: {said}")
+        raise Unclear(f"not Slack's answer: {said}")
 
-    async def _ask(self, method: str, asked: dict[str, Any], http: Client) -> dict[str, Any]:
+    async def _ask(self, method: str, asked: dict[str, Any], http: Client) -> Response:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "Authorization": f"Bearer {self.config.bot_token.get_secret_value()}",
@@ -96,17 +104,17 @@ class Driver(ThreadedDriver[Config]):
         url = f"{self.config.api_url.rstrip('/')}/{method}"
         response = await http.post(url, msgspec.json.encode(asked), headers, self.timeout)
         response.require_success()
-        return _read(response)
+        _require_ok(response)
+        return response
 
 
-def _read(response: Response) -> dict[str, Any]:
+def _require_ok(response: Response) -> None:
     """Slack answers 200 with an error inside. Raises Gone, Unavailable or Rejected."""
-    try:
-        said = msgspec.json.decode(response.body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise Unavailable(f"Slack answered what is no JSON: {response.text()}") from error
+    said = response.json()
     if said.get("ok") is True:
-        return said
+        return
+    if said.get("ok") is not False:
+        raise Unclear(f"not Slack's answer: {response.text()}")
     why = str(said.get("error", "unknown error"))[:100]
     told = f"Slack said: {why}"
     if why in _GONE:

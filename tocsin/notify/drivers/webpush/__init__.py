@@ -11,8 +11,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from tocsin.core import clock
-from tocsin.core.errors import Rejected
+from tocsin.core.errors import Rejected, Unavailable
 from tocsin.core.http import Client
+from tocsin.notify.answer import require_no_page
 from tocsin.notify.drivers import BaseDriver
 from tocsin.notify.drivers.webpush import keys
 from tocsin.notify.drivers.webpush.encryption import MAX_PLAIN, encrypted
@@ -98,6 +99,7 @@ class Driver(BaseDriver[Config]):
                 f"HTTP {response.status}: the browser's subscription has ended; it must be made anew"
             )
         response.require_success()
+        require_no_page(response, Unavailable)  # the browser shows it once, by its tag
         return f"HTTP {response.status}"
 
 
