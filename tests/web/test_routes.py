@@ -174,3 +174,12 @@ def test_a_very_large_tree_is_cut(alice: Client) -> None:
     many = [{"match": {"n": str(number)}, "channels": ["x"]} for number in range(MOST_DRAWN + 5)]
     routes.put(given={"route": {"channels": [], "routes": many}}, made_by="", now=rows.NOW)
     assert "… and 5 more" in open_page(alice, "/routes/").text
+
+
+def test_a_tree_of_another_version_says_so(alice: Client) -> None:
+    routes.put(given={"route": {"channels": ["x"]}}, made_by="", now=rows.NOW)
+    RoutingTree.objects.update(document={"route": {"channels": ["x"], "colour": "red"}})
+    tree = RoutingTree.objects.get()
+    for path in ("/routes/", f"/routes/{tree.pk}/", "/api/v1/routes/"):
+        assert "there is no such field" in open_page(alice, path).text
+    assert "cannot be used any more" in alice.post(f"/routes/{tree.pk}/use/", follow=True).content.decode()

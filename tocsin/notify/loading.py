@@ -15,6 +15,7 @@ from tocsin.notify.models import NotificationChannel, RoutingTree
 from tocsin.notify.routing import alertmanager, document, lines, story
 from tocsin.notify.routing.document import Routing, walk
 from tocsin.notify.routing.findings import Note
+from tocsin.notify.routing.lines import Unsound
 from tocsin.notify.routing.receivers import Planned
 from tocsin.notify.setup import Setup
 
@@ -103,8 +104,12 @@ def put(*, brought: Brought, made_by: str, note: str = "", now: datetime) -> InF
 
 
 def drawn(tree: RoutingTree) -> list[str]:
-    """A kept tree, a line for each route; none where everybody gets everything."""
-    return [] if tree.document is None else story.draw(document.read(tree.document))
+    """A kept tree, a line for each route; none where everybody gets everything. One that only another version
+    can read says so."""
+    try:
+        return [] if tree.document is None else story.draw(document.read(tree.document))
+    except Unsound as error:
+        return [f"It cannot be read here: {error}"]
 
 
 def _plan(one: Planned, there: Set[str]) -> Plan:

@@ -61,6 +61,7 @@ def put(*, given: Any, made_by: str, note: str = "", now: datetime) -> RoutingTr
     if given is not None:
         document.read(given)
     digest = hashlib.sha256(msgspec.json.encode(given)).hexdigest()
+    note = note.replace("\0", "")  # no database takes it
     return RoutingTree.objects.create(
         document=given, digest=digest, made_by=made_by[:150], note=note[:300], created_at=now
     )

@@ -12,7 +12,7 @@ from tocsin.notify.message import DIGEST, TEST, Message
 
 # By name, what it is: what the documentation and the form tell.
 FIELDS: Final = {
-    "kind": "firing, acknowledged, resolved or test",
+    "kind": "firing, acknowledged, resolved, question or test",
     "reason": "why it is told now, such as fired, severity, refired, resolved or repeat",
     "title": "the incident's title",
     "headline": "the line that Tocsin itself begins with",
@@ -37,6 +37,7 @@ FIELDS: Final = {
     "id": "this message's own key",
     "is_test": "whether it is a test message",
     "note": "about the message itself, such as why it comes by this channel",
+    "asks": "what its pipeline runs ask people: text, until, url, and answer once there is one",
     "fallback_for": "the channel that refused it",
     "grouped": "whether its route waited for more",
     "subject": "empty here",

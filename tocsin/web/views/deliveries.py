@@ -103,10 +103,10 @@ def _count_dead() -> str:
 
 @require_safe
 @login_required
-def delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
+def one(request: HttpRequest, delivery: str) -> HttpResponse:
     """One: what it says, each try that failed, and what it holds."""
     rows = Delivery.objects.select_related("channel", "incident")
-    found = rows.filter(pk=_key(delivery_id)).first()
+    found = rows.filter(pk=_key(delivery)).first()
     if found is None:
         raise Http404("there is no such delivery")
     message = message_of(found.message)

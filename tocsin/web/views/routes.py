@@ -32,11 +32,12 @@ PROBLEMS: Final = 100
 def tree(request: HttpRequest) -> HttpResponse:
     """What is in force, and who gets an alert by it."""
     newest = routes.newest()
-    routing = _routing(newest)
+    routing, unreadable = _routing(newest)
     asked = AskForm(request.GET if "ask" in request.GET else None, now=clock.now())
     found = _asked(asked, routing)
     context = {
         "tree": newest,
+        "unreadable": unreadable,
         "drawn": _drawn(routing, found) if routing else None,
         "ask_form": asked,
         "asked": found,
@@ -50,9 +51,10 @@ def tree(request: HttpRequest) -> HttpResponse:
 def kept(request: HttpRequest, tree_id: int) -> HttpResponse:
     """One that was put in force some time."""
     found = get_object_or_404(RoutingTree, pk=tree_id)
-    newest, routing = routes.newest(), _routing(found)
+    newest, (routing, unreadable) = routes.newest(), _routing(found)
     context = {
         "tree": found,
+        "unreadable": unreadable,
         "drawn": draw(routing) if routing else None,
         "text": as_yaml(found.document) if found.document else "",
         "current": newest is not None and newest.pk == found.pk,
@@ -110,13 +112,14 @@ def _put(request: HttpRequest, brought: Brought, note: str) -> HttpResponse:
     return redirect("routes")
 
 
-def _routing(tree: RoutingTree | None) -> Routing | None:
+def _routing(tree: RoutingTree | None) -> tuple[Routing | None, str]:
+    """A kept tree, or why it cannot be read, as one of another version; neither where there is none."""
     if tree is None or tree.document is None:
-        return None
+        return None, ""
     try:
-        return document.read(tree.document)
-    except Unsound as error:  # of another version
-        raise Http404(str(error)) from error
+        return document.read(tree.document), ""
+    except Unsound as error:
+        return None, str(error)
 
 
 def _asked(form: AskForm, routing: Routing | None) -> Asked | None:
