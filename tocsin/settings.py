@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "tocsin.orchestration",
     "tocsin.web",
     "tocsin.api",
+    "tocsin.chat",
 ]
 
 MIDDLEWARE = [

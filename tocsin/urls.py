@@ -6,5 +6,6 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("tocsin.web.urls")),
     path("", include("tocsin.api.urls")),
+    path("", include("tocsin.chat.urls")),
     path("admin/", admin.site.urls),
 ]

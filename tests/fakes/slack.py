@@ -5,6 +5,8 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 https://docs.slack.dev/reference/methods/chat.postMessage
 https://docs.slack.dev/reference/methods/chat.update
 https://docs.slack.dev/reference/block-kit/blocks
+https://docs.slack.dev/reference/methods/views.open
+https://docs.slack.dev/interactivity/handling-user-interaction
 """
 
 from collections.abc import Iterator
@@ -17,6 +19,9 @@ from tests.fakes.receiver import Answer, Received, Receiver, receiver
 
 PATH = "/services/T0001/B0001/abcdefghijklmnop"
 TOKEN = "xoxb-1-abc"
+APP_TOKEN = "xapp-1-abc"
+RESPONSES = "/actions/T0001/1/"
+TRIGGER = "13345224609.738474920.8088930838d88f008e0"
 CHANNEL = "C0000000001"
 MAX_BLOCKS = 50
 
@@ -35,6 +40,9 @@ class Slack:
         self.heads: dict[str, Any] = {}
         self.replies: dict[str, list[Any]] = {}
         self.calls: list[str] = []
+        self.said: list[Any] = []  # to those who pressed or asked, by response_url
+        self.views: list[Any] = []
+        self.socket_url = ""  # what apps.connections.open gives out
         self.archived = False
         self.answers = behind.answers
         behind.answer_to = self._answer
@@ -53,12 +61,18 @@ class Slack:
         return f"http://127.0.0.1:{self._behind.port}{PATH}"
 
     @property
+    def response_url(self) -> str:
+        return f"http://127.0.0.1:{self._behind.port}{RESPONSES}x"
+
+    @property
     def requests(self) -> list[Received]:
         return self._behind.received
 
     def _answer(self, received: Received) -> Answer:
         if received.path.startswith("/api/"):
             return self._method(received.path.removeprefix("/api/"), received)
+        if received.path.startswith(RESPONSES):
+            return self._respond(received)
         if received.path != PATH:
             return Answer(404, b"no_service", {"Content-Type": "text/html"})
         try:
@@ -70,6 +84,18 @@ class Slack:
         self.messages.append(message)
         return Answer(200, b"ok", {"Content-Type": "text/html"})
 
+    def _respond(self, received: Received) -> Answer:
+        """What is said to somebody: it replaces no message of ours, and only they see it."""
+        given = received.json
+        try:
+            check(given)
+            if given["response_type"] != "ephemeral" or given["replace_original"] is not False:
+                raise Invalid("invalid_payload")
+        except (KeyError, Invalid):
+            return Answer(400, b"invalid_payload")
+        self.said.append(given)
+        return Answer(200, b"ok")
+
     def _method(self, method: str, received: Received) -> Answer:
         self.calls.append(method)
         try:
@@ -79,11 +105,15 @@ class Slack:
         return Answer(200, msgspec.json.encode(told), {"Content-Type": "application/json; charset=utf-8"})
 
     def _do(self, method: str, received: Received) -> dict[str, Any]:
+        if method == "apps.connections.open":
+            return self._open(received)
         if received.headers.get("authorization") != f"Bearer {TOKEN}":
             raise Invalid("invalid_auth" if "authorization" in received.headers else "not_authed")
         if not received.headers.get("content-type", "").startswith("application/json"):
             raise Invalid("invalid_form_data")
         given = received.json
+        if method == "views.open":
+            return self._view(given)
         if given.get("channel") != CHANNEL:
             raise Invalid("channel_not_found")
         if self.archived:
@@ -94,6 +124,23 @@ class Slack:
         if method != "chat.postMessage":
             raise Invalid("unknown_method")
         return self._post(given)
+
+    def _open(self, received: Received) -> dict[str, Any]:
+        if received.headers.get("authorization") != f"Bearer {APP_TOKEN}":
+            raise Invalid("invalid_auth")
+        return {"url": self.socket_url}
+
+    def _view(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given.get("trigger_id") != TRIGGER:
+            raise Invalid("expired_trigger_id")
+        view = given["view"]
+        for part in ("title", "submit", "close"):
+            _text(view[part], 24, "plain_text")
+        if view["type"] != "modal" or len(view.get("private_metadata", "")) > 3000:
+            raise Invalid("invalid_arguments")
+        _blocks(view["blocks"])
+        self.views.append(view)
+        return {"view": {"id": f"V{len(self.views)}", **view}}
 
     def _post(self, given: dict[str, Any]) -> dict[str, Any]:
         ts = f"1795262400.{len(self._behind.received):06}"
@@ -149,13 +196,20 @@ def _blocks(blocks: list[dict[str, Any]]) -> None:
                 raise Invalid("invalid_blocks")
             for element in block["elements"]:
                 _text(element, 3000, "mrkdwn", "plain_text")
-        elif kind == "actions":
-            _actions(block["elements"])
+        elif kind in _OTHERS:
+            _OTHERS[kind](block)
         elif kind != "divider":
             raise Invalid("invalid_blocks")
 
 
-def _actions(elements: list[dict[str, Any]]) -> None:
+def _input(block: dict[str, Any]) -> None:
+    _text(block["label"], 2000, "plain_text")
+    if block["element"]["type"] != "plain_text_input" or block["element"]["max_length"] > 3000:
+        raise Invalid("invalid_blocks")
+
+
+def _actions(block: dict[str, Any]) -> None:
+    elements = block["elements"]
     if not 1 <= len(elements) <= 25 or len({one["action_id"] for one in elements}) < len(elements):
         raise Invalid("invalid_blocks")
     for element in elements:
@@ -163,7 +217,11 @@ def _actions(elements: list[dict[str, Any]]) -> None:
             raise Invalid("invalid_blocks")
         if element["type"] == "button":
             _text(element["text"], 75, "plain_text")
-            if len(element.get("value", "")) > 2000 or element.get("style", "primary") not in _STYLES:
+            if (
+                len(element.get("value", "")) > 2000
+                or len(element.get("url", "")) > 3000
+                or element.get("style", "primary") not in _STYLES
+            ):
                 raise Invalid("invalid_blocks")
         elif element["type"] in _MOST_OPTIONS:
             if not 1 <= len(element["options"]) <= _MOST_OPTIONS[element["type"]]:
@@ -176,6 +234,7 @@ def _actions(elements: list[dict[str, Any]]) -> None:
             raise Invalid("invalid_blocks")
 
 
+_OTHERS = {"actions": _actions, "input": _input}
 _STYLES = ("primary", "danger")
 _MOST_OPTIONS = {"static_select": 100, "overflow": 5}
 

@@ -52,6 +52,8 @@ def night(alice: Client, world: World) -> World:
     machine = instances.named("<b>web-1</b>")
     commands.ask([commands.Order(machine, "restart", {"unit": "<b>nginx</b>"}, **asked)], now)
     accounts.create_sign_in_link(user=accounts.admin_user(), now=now)
+    member = {"team": "T1", "member": "U1", "name": "<b>ann</b>"}
+    accounts.link_chat(service="slack", **member, user=accounts.admin_user(), now=now)
     PipelineDefinition.objects.get_or_create(name="plain", defaults={"updated_at": now})
     sources.create_source(name="zabbix", labels={"team": "<b>db</b>"}, now=now)
     ended = Silence(id="0" * 36, comment="<b>repair</b>", starts_at=now, ends_at=now, updated_at=now)

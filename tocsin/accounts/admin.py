@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from tocsin.accounts import services
-from tocsin.accounts.models import ApiKey, SignInLink
+from tocsin.accounts.models import ApiKey, ChatIdentity, SignInLink
 from tocsin.core import clock
 from tocsin.db.admin import RecordAdmin
 
@@ -38,3 +38,21 @@ class SignInLinkAdmin(RecordAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return ["user", "expires_at", "used_at"]
+
+
+@admin.register(ChatIdentity)
+class ChatIdentityAdmin(RecordAdmin):
+    """People link themselves; here a link can be taken away."""
+
+    list_display = ("user", "service", "team", "member", "name", "linked_at")
+    list_select_related = ("user",)
+    search_fields = ("member", "name")
+    actions = ("unlink",)
+
+    @admin.action(description="Unlink selected members", permissions=["unlink"])
+    def unlink(self, request: HttpRequest, identities: QuerySet[ChatIdentity]) -> None:
+        """They may do nothing more until they link themselves again."""
+        services.unlink_chat(identities=identities)
+
+    def has_unlink_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.delete_chatidentity")

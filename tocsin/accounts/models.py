@@ -1,4 +1,5 @@
-"""Keys that programs use and one-time links that sign people in. Both are kept as hashes only."""
+"""Keys that programs use and one-time links that sign people in, both kept as hashes only, and who people are
+in chat."""
 
 from typing import ClassVar
 
@@ -39,3 +40,25 @@ class SignInLink(models.Model):
 
     def __str__(self) -> str:
         return f"for {self.user}"
+
+
+class ChatIdentity(models.Model):
+    """Who a member of a chat service's workspace is here."""
+
+    SLACK = "slack"
+
+    service = models.CharField(max_length=16)
+    team = models.CharField(max_length=64, help_text="The workspace, by the service's own id.")
+    member = models.CharField(max_length=64, help_text="The member, by the service's own id.")
+    name = models.CharField(max_length=150, default="", blank=True, help_text="The member's name there.")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="chat_identities")
+    linked_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "chat identities"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["service", "team", "member"], name="chat_member_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name or self.member} in {self.service} is {self.user}"

@@ -1,4 +1,4 @@
-"""Make, check and revoke API keys and sign-in links."""
+"""Make, check and revoke API keys and sign-in links; tell who people are in chat."""
 
 import hashlib
 import secrets
@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
-from tocsin.accounts.models import ApiKey, SignInLink
+from tocsin.accounts.models import ApiKey, ChatIdentity, SignInLink
 from tocsin.core.errors import Rejected
 
 LINK_LIFETIME = timedelta(hours=1)
@@ -77,3 +78,27 @@ def use_sign_in_link(*, token: str, now: datetime) -> User | None:
     if link is None or not fresh.update(used_at=now):  # the update decides between two who click at once
         return None
     return link.user
+
+
+def member_of_chat(*, service: str, team: str, member: str) -> User | None:
+    """Who a member of a workspace is here, active or not; None where nobody has said so."""
+    found = ChatIdentity.objects.filter(service=service, team=team, member=member)
+    identity = found.select_related("user").first()
+    return identity.user if identity else None
+
+
+def link_chat(*, service: str, team: str, member: str, name: str, user: User, now: datetime) -> None:
+    """Keep who a member of a workspace is here. Raises Rejected where that is somebody else already."""
+    identity, _ = ChatIdentity.objects.get_or_create(
+        service=service,
+        team=team,
+        member=member,
+        defaults={"user": user, "name": name[:150], "linked_at": now},
+    )
+    if identity.user_id != user.pk:
+        raise Rejected(f"this member is linked to {identity.user.get_username()} already")
+
+
+def unlink_chat(*, identities: QuerySet[ChatIdentity]) -> None:
+    """Forget who these are here."""
+    identities.delete()

@@ -181,14 +181,26 @@ VARIABLES: tuple[Variable, ...] = (
         "Seconds after its end in which a group that fires again goes on in its thread",
     ),
     Variable("SLACK_WEBHOOK_URL", "", "The threader's incoming webhook; it only posts, and has no threads"),
-    Variable("SLACK_BOT_TOKEN", "", "The bot token, xoxb-…, that the threader posts by"),
+    Variable(
+        "SLACK_BOT_TOKEN", "", "The bot token, xoxb-…, of the threader, and of forms where no channel has one"
+    ),
     Variable(
         "SLACK_CHANNEL", "", "The channel that the threader posts to, best by its id, such as C0123456789"
     ),
     Variable(
         "SLACK_API_URL",
         "https://slack.com/api/",
-        "Another endpoint of Slack's API for the threader, as a proxy",
+        "Another endpoint of Slack's API, such as a proxy, for the threader, Socket Mode and answers",
+    ),
+    Variable(
+        "SLACK_SIGNING_SECRET",
+        "",
+        "The Slack app's signing secret: what Slack posts to /chat/slack/ is taken; default: nothing is",
+    ),
+    Variable(
+        "SLACK_APP_TOKEN",
+        "",
+        "The Slack app's app-level token, xapp-…, for Socket Mode, where Slack cannot reach this machine",
     ),
     Variable("WEBHOOK_SECRET_<DRIVER>", "", "HMAC key of one way in, such as WEBHOOK_SECRET_ALERTMANAGER"),
 )

@@ -1,5 +1,6 @@
 """``tocsin up``: one process that prepares the database, starts a web and a worker process (and one
-that listens, where a way in besides HTTP is set), and starts again whichever dies.
+that listens, where a way in besides HTTP is set, and one for Slack's Socket Mode), and starts again whichever
+dies.
 
 It stays small: Django is loaded by its children alone. Children hold a pipe to it; should it be
 killed, they see the pipe close and end by themselves.
@@ -149,6 +150,8 @@ def main(arguments: list[str]) -> int:
     children = [Child("web"), Child("worker")]
     if config.text("MQTT_URL") or config.text("TOCSIN_SMTP_LISTEN"):
         children.append(Child("listen"))
+    if config.text("SLACK_APP_TOKEN"):
+        children.append(Child("chat"))
     if options.demo:
         children.append(Child("demo"))
         allowed = ",".join(filter(None, (config.text("TOCSIN_OUTBOUND_ALLOW"), "127.0.0.0/8")))

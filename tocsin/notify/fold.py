@@ -12,7 +12,7 @@ from tocsin.core.ids import new_id
 from tocsin.db import bulk
 from tocsin.notify import folding, rows
 from tocsin.notify.drivers import Handle
-from tocsin.notify.message import RESOLVED, Message, read
+from tocsin.notify.message import QUESTION, RESOLVED, Message, read
 from tocsin.notify.models import Delivery
 from tocsin.notify.terms import Terms
 
@@ -20,7 +20,8 @@ MOST_AT_ONCE: Final = 5_000
 _HANDLE: Final = msgspec.json.Decoder(Handle)
 # Neither what was posted, nor what may have been, by a try that did not end or has not ended yet.
 _STORM: Final = """
-    FROM notify_delivery d WHERE d.channel_id = %s AND d.due_at <= %s AND d.kind <> 'digest' AND NOT EXISTS (
+    FROM notify_delivery d WHERE d.channel_id = %s AND d.due_at <= %s
+    AND d.kind NOT IN ('digest', 'question') AND NOT EXISTS (
         SELECT 1 FROM notify_thread t
         WHERE t.channel_id = d.channel_id AND t.incident_id = d.incident_id AND t.handle <> '{}')
     AND NOT (d.state = 'pending' AND d.attempts > 0) AND NOT EXISTS (
@@ -47,7 +48,8 @@ C = TypeVar("C", bound=Claimed)
 def into_newest(terms: Terms, due: Sequence[C], by: datetime) -> list[C]:
     """What waits behind these, of the same incidents, goes with them, where the channel folds or a route
     grouped them: the newest says all of it. Returns those that are left."""
-    foldable = [one for one in due if terms.folds or one.message.grouped]
+    tellable = [one for one in due if one.message.kind != QUESTION]
+    foldable = [one for one in tellable if terms.folds or one.message.grouped]
     waiting = _behind(terms.channel_id, foldable, by)
     folded: list[bulk.Row] = []
     for one in foldable:
@@ -63,7 +65,8 @@ def into_newest(terms: Terms, due: Sequence[C], by: datetime) -> list[C]:
 
 
 def _behind(channel_id: int, due: Sequence[Claimed], by: datetime) -> dict[str, list[tuple[str, Message]]]:
-    """By delivery, those of its incident that come after it, in order."""
+    """By delivery, those of its incident that come after it, in order, up to a question: what people are
+    asked is in no other message."""
     by_incident = {one.message.incident_id: one for one in due if one.message.incident_id is not None}
     where, params = bulk.among("incident_id", by_incident)
     later = bulk.fetch(
@@ -72,10 +75,10 @@ def _behind(channel_id: int, due: Sequence[Claimed], by: datetime) -> dict[str, 
         [*params, channel_id, bulk.moment(by)],
     )
     found: dict[str, list[tuple[str, Message]]] = {}
-    beyond: set[int] = set()  # what comes after one that cannot be read waits behind it
+    beyond: set[int] = set()  # what comes after a question, or after one that cannot be read, waits behind it
     for key, incident_id, text in later:
         first, message = by_incident[incident_id].delivery_id, read(text)
-        if message is None:
+        if message is None or message.kind == QUESTION:
             beyond.add(incident_id)
         elif key > first and incident_id not in beyond:
             found.setdefault(first, []).append((key, message))

@@ -77,6 +77,7 @@ def _marked(incident: Incident, last: Message) -> Message:
         owner=owner,
         actor=owner,
         note="" if owner else "Nobody is on it any more.",
+        asks=[],
     )
 
 

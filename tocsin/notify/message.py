@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 FIRING, ACKNOWLEDGED, RESOLVED, TEST = "firing", "acknowledged", "resolved", "test"
+QUESTION = "question"  # a pipeline asks people something, or has its answer: ``asks`` says what
 DIGEST = "digest"  # many messages folded into one; ``findings`` say what it holds, ``url`` leads to all of it
 ALERTS_SHOWN: Final = 20
 
@@ -30,6 +31,24 @@ class MessageAlert(msgspec.Struct, frozen=True):
             if self.annotations.get(name):
                 return self.annotations[name]
         return ""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What a run asks people at one of its nodes; ``answer`` is who said what, once somebody has."""
+
+    run_id: str
+    node: str
+    text: str
+    url: str
+    until: datetime
+    answer: str = ""
+
+    @property
+    def words(self) -> str:
+        """In a sentence or two."""
+        if self.answer:
+            return f"{self.text} {self.answer}"
+        return f"{self.text} Answer by {self.until:%Y-%m-%d %H:%M} UTC: {self.url}"
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=False):
@@ -62,6 +81,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=False):
     subject: str = ""
     body: str = ""
     events: list[str] = []  # what happened shortly before, a line each
+    asks: list[Question] = []  # what its pipeline runs ask, and were answered
     grouped: bool = False  # its route waits for more: what waits with it is told with it
     note: str = ""  # about the message itself, such as why it comes by this channel
     fallback_for: str = ""  # the channel that refused it
@@ -79,6 +99,9 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=False):
         """One line: ``[FIRING] HighCPU on web-1``."""
         if self.subject:
             return self.subject
+        if self.kind == QUESTION and self.asks:
+            said = "ANSWERED" if self.asks[-1].answer else "QUESTION"
+            return f"[{said}] {self.title}: {self.asks[-1].text}"
         count = f" ({self.firing} firing)" if self.kind == FIRING and self.firing > 1 else ""
         return f"[{self.kind.upper()}] {self.title}{count}"
 

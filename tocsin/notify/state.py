@@ -7,8 +7,20 @@ from typing import Final
 import msgspec
 
 from tocsin.alerts.models import Alert, Incident
-from tocsin.notify.message import ACKNOWLEDGED, ALERTS_SHOWN, FIRING, RESOLVED, Message, MessageAlert
+from tocsin.db import bulk
+from tocsin.notify.message import (
+    ACKNOWLEDGED,
+    ALERTS_SHOWN,
+    FIRING,
+    QUESTION,
+    RESOLVED,
+    Message,
+    MessageAlert,
+    Question,
+    read,
+)
 
+QUESTIONS_SHOWN: Final = 3
 _KINDS: Final = {Incident.ACKNOWLEDGED: ACKNOWLEDGED, Incident.RESOLVED: RESOLVED, Incident.CLOSED: RESOLVED}
 
 
@@ -16,7 +28,8 @@ def heads(messages: Iterable[Message]) -> dict[int, Message]:
     """By incident, what its head says now; ``messages`` are the newest of each."""
     by_incident = {message.incident_id: message for message in messages if message.incident_id is not None}
     incidents = Incident.objects.in_bulk(list(by_incident))
-    return {key: _head(incident, by_incident[key]) for key, incident in incidents.items()}
+    asked = _asked(incidents)
+    return {key: _head(incident, by_incident[key], asked.get(key, [])) for key, incident in incidents.items()}
 
 
 def with_alerts(message: Message) -> Message:
@@ -27,7 +40,19 @@ def with_alerts(message: Message) -> Message:
     return msgspec.structs.replace(message, alerts=found.alerts, more_alerts=found.more_alerts)
 
 
-def _head(incident: Incident, message: Message) -> Message:
+def _asked(incident_ids: Iterable[int]) -> dict[int, list[Question]]:
+    """By incident, what was asked about it last, as it stands: whoever was told."""
+    where, params = bulk.among("incident_id", incident_ids)
+    sql = f"SELECT incident_id, message FROM notify_delivery WHERE {where} AND kind = %s ORDER BY id"  # noqa: S608
+    found: dict[int, dict[tuple[str, str], Question]] = {}
+    for incident_id, text in bulk.fetch(sql, [*params, QUESTION]):
+        message = read(text)
+        for question in message.asks if message else []:
+            found.setdefault(incident_id, {})[question.run_id, question.node] = question
+    return {key: list(questions.values())[-QUESTIONS_SHOWN:] for key, questions in found.items()}
+
+
+def _head(incident: Incident, message: Message, asks: list[Question]) -> Message:
     """Alerts that fire come first."""
     alerts = incident.alerts.order_by("status", "-started_at")[: ALERTS_SHOWN + 1]
     shown = [_told(alert) for alert in alerts]
@@ -43,6 +68,7 @@ def _head(incident: Incident, message: Message) -> Message:
         actor="",
         alerts=shown[:ALERTS_SHOWN] or message.alerts,
         more_alerts=max(0, more),
+        asks=asks,
     )
 
 

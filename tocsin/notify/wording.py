@@ -60,7 +60,7 @@ def beside(message: Message) -> list[str]:
         said.append(f"{message.owner} is on it")
     if message.note:
         said.append(message.note)
-    return said
+    return said + [question.words for question in message.asks]
 
 
 def lines(message: Message) -> list[str]:

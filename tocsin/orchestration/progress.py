@@ -144,6 +144,7 @@ class Progress:
         self._wake_at = min(filter(None, (self._wake_at, outcome.wake_at)))
         if self.walk.waiting.get(name) != outcome.output:  # it is told once
             self.walk.waiting[name] = outcome.output
+            self.outgoing += outcome.outgoing
             self._note(step, StageExecution.WAITING, "", given, gave, "", began, took)
 
     def _reached(self) -> str:

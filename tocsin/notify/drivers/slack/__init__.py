@@ -17,7 +17,7 @@ from tocsin.core.http import Client, Response
 from tocsin.notify.answer import required
 from tocsin.notify.drivers import EDIT_THREAD, MODES, Gone, Handle, Rate, ThreadedDriver
 from tocsin.notify.drivers.slack.card import answer, card
-from tocsin.notify.message import Message
+from tocsin.notify.message import QUESTION, Message
 
 _GONE: Final = frozenset(
     {"message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed"}
@@ -80,7 +80,9 @@ class Driver(ThreadedDriver[Config]):
         await self._ask("chat.update", {**shown, "channel": handle["channel"], "ts": handle["ts"]}, http)
 
     async def reply(self, handle: Handle, message: Message, http: Client) -> None:
-        below = {"channel": handle["channel"], "thread_ts": handle["ts"]}
+        below: dict[str, Any] = {"channel": handle["channel"], "thread_ts": handle["ts"]}
+        if message.kind == QUESTION:  # who does not follow the thread is asked too
+            below["reply_broadcast"] = True
         await self._ask("chat.postMessage", {**answer(message), **below, "unfurl_links": False}, http)
 
     def _at(self, shown: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ SILENCES: Final = {"1h": "1 hour", "4h": "4 hours", "1d": "1 day", "7d": "7 days
 ACKNOWLEDGE, RESOLVE, SILENCE, MORE = (
     "tocsin_acknowledge", "tocsin_resolve", "tocsin_silence", "tocsin_more"
 )  # fmt: skip
+APPROVE, REFUSE = "tocsin_approve", "tocsin_refuse"
 MORE_DEEDS: Final = {
     "why": "Why was I told?",
     "assign": "Assign to me",
@@ -23,7 +24,7 @@ MORE_DEEDS: Final = {
 
 def card(message: Message, buttons: bool = False) -> dict[str, Any]:
     """The whole of it, as a message of its own."""
-    blocks = [_header(message.headline), *_told(message)]
+    blocks = [_header(message.headline), *_told(message), *_asked(message, buttons)]
     if buttons and _can_be_acted_on(message):
         blocks.append(_buttons(message))
     blocks.append(_foot(message))
@@ -33,7 +34,7 @@ def card(message: Message, buttons: bool = False) -> dict[str, Any]:
 def answer(message: Message) -> dict[str, Any]:
     """What is new, as an answer below the card of its incident."""
     head = f"*{cut(message.headline, 255)}*" + (f" by {cut(message.actor, 150)}" if message.actor else "")
-    return _message(message, [_section(head), *_told(message), _foot(message)])
+    return _message(message, [_section(head), *_told(message), *_asked(message), _foot(message)])
 
 
 def _message(message: Message, blocks: list[dict[str, Any]]) -> dict[str, Any]:
@@ -54,6 +55,20 @@ def _told(message: Message) -> list[dict[str, Any]]:
     if message.owner and message.kind not in (RESOLVED, DIGEST):
         said.insert(0, f"{message.owner} is on it")
     return told + [_section(cut(text, 500)) for text in said if text]
+
+
+def _asked(message: Message, buttons: bool = False) -> list[dict[str, Any]]:
+    """What its runs ask; with ``buttons``, to be answered in place."""
+    blocks = []
+    for question in message.asks:
+        link = _link(question.url, "Answer in Tocsin")
+        told = cut(question.answer, 300) or f"Until {question.until:%Y-%m-%d %H:%M} UTC · {link}"
+        blocks.append(_section(f"*{cut(question.text, 600)}*\n{told}"))
+        if buttons and not question.answer:
+            about = f"{question.run_id}:{question.node}"
+            yes = {**_button(APPROVE, "Approve", about), "style": "primary"}
+            blocks.append({"type": "actions", "elements": [yes, _button(REFUSE, "Refuse", about)]})
+    return blocks
 
 
 def _can_be_acted_on(message: Message) -> bool:
