@@ -101,3 +101,9 @@ def test_nothing_said_of_groups_is_not_the_same_as_one_group() -> None:
     assert group_by(below, b="1") == ()
     assert group_by(below, b="2") is None
     assert group_by("route: {channels: [a], group_by: ['...']}", b="2", c="3") == ("b", "c")
+
+
+def test_a_name_that_no_channel_can_have() -> None:
+    bad = 'route: {receiver: "a\\tb"}\nreceivers: [{name: "a\\tb", webhook_configs: [{url: "http://x/"}]}]'
+    with pytest.raises(Unsound, match="line 2: .*is no name for a channel"):
+        loading.read(bad)

@@ -167,6 +167,18 @@ def test_a_test_is_sent_for_real(alice: Client, receiver: Receiver) -> None:
     assert (sent.json["kind"], sent.json["title"]) == ("test", "Test message from Tocsin")
 
 
+def test_a_test_speaks_by_the_channels_templates(alice: Client, receiver: Receiver) -> None:
+    channel = rows.channel("on-call", url=receiver.url)
+    services.put_templates(driver="webhook", subject="By the driver", body="")
+    alice.post(f"/channels/{channel.pk}/test/")
+    NotificationChannel.objects.update(subject_template="Is {{ title }}")
+    alice.post(f"/channels/{channel.pk}/test/")
+    assert [sent.json["subject"] for sent in receiver.received] == [
+        "By the driver",
+        "Is Test message from Tocsin",
+    ]
+
+
 def test_what_the_receiver_has_against_it(alice: Client, receiver: Receiver) -> None:
     receiver.default.status, receiver.default.body = 410, b"<script>archived</script>"
     channel = rows.channel("on-call", url=receiver.url)

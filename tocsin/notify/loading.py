@@ -1,7 +1,7 @@
 """Routes as somebody brings them, a tree of ours or an ``alertmanager.yml``: what they come to, and how they
 are put in force with the channels that they need."""
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +15,9 @@ from tocsin.notify.models import NotificationChannel, RoutingTree
 from tocsin.notify.routing import alertmanager, document, lines, story
 from tocsin.notify.routing.document import Routing, walk
 from tocsin.notify.routing.findings import Note
-from tocsin.notify.routing.lines import Unsound
+from tocsin.notify.routing.lines import Problem, Unsound
 from tocsin.notify.routing.receivers import Planned
-from tocsin.notify.setup import Setup
+from tocsin.notify.setup import Setup, Wrong, check_name
 
 NEW, THERE, INCOMPLETE = "new", "there", "incomplete"
 OURS, ALERTMANAGERS = "routes", "alertmanager.yml"
@@ -61,6 +61,7 @@ def read(text: str | bytes, folder: Path | None = None) -> Brought:
     root = lines.read(text)
     if isinstance((root.get("receivers") or root).value, list):
         found = alertmanager.read(text, folder)
+        _check_names(found.channels)
         rules = len(found.inhibit_rules)
         return Brought(ALERTMANAGERS, found.routing, found.channels, rules, found.notes)
     return Brought(OURS, document.read_node(root))
@@ -110,6 +111,18 @@ def drawn(tree: RoutingTree) -> list[str]:
         return [] if tree.document is None else story.draw(document.read(tree.document))
     except Unsound as error:
         return [f"It cannot be read here: {error}"]
+
+
+def _check_names(channels: Iterable[Planned]) -> None:
+    """Raises Unsound where a receiver's name can be no channel's."""
+    problems = []
+    for one in channels:
+        try:
+            check_name(one.name)
+        except Wrong as error:
+            problems.append(Problem(one.line, "", f"{one.name[:40]!r} is no name for a channel: {error.why}"))
+    if problems:
+        raise Unsound(problems)
 
 
 def _plan(one: Planned, there: Set[str]) -> Plan:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from tocsin.alerts.models import Incident
-from tocsin.core import config
+from tocsin.core import config, log
 from tocsin.core.errors import Rejected, TocsinError, Unavailable, Unknown
 from tocsin.core.http import Client
 from tocsin.core.ids import new_id
@@ -21,6 +21,8 @@ from tocsin.notify.discreet import Discreet
 from tocsin.notify.drivers import BaseDriver, drivers
 from tocsin.notify.message import FIRING, RESOLVED, Message, MessageAlert
 from tocsin.notify.models import NotificationChannel
+
+logger = log.get(__name__)
 
 ACCEPTED, SUCCESS, SKIPPED, ERROR = "accepted", "success", "skipped", "error"
 MOST: Final = 100  # in one request
@@ -217,4 +219,8 @@ async def _send(one: _Spot, http: Client) -> Result:
     except TocsinError as error:
         said, retry = one.discreet.told(str(error)), isinstance(error, Unavailable)
         return Result(ERROR, driver=one.name, code="receiver", message=said, retry=retry)
+    except Exception as error:  # a fault of the driver's own must not cost the others of a batch theirs
+        logger.exception("notice.driver_failed", driver=one.name, trace_id=one.message.trace_id)
+        failed = one.discreet.told(f"{type(error).__name__}: {error}")
+        return Result(ERROR, driver=one.name, code="receiver", message=failed)
     return Result(SUCCESS, driver=one.name, answer=one.discreet.told(answer))

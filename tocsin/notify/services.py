@@ -1,13 +1,14 @@
 """Channels and deliveries: the verbs, and the only code that writes them."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from pydantic import BaseModel, ValidationError
 
@@ -25,6 +26,7 @@ from tocsin.notify.drivers import BaseDriver, drivers
 from tocsin.notify.message import ALERTS_SHOWN, FIRING, RESOLVED, TEST, Message, MessageAlert
 from tocsin.notify.models import ChannelPace, Delivery, DriverTemplates, NotificationChannel
 from tocsin.notify.setup import LONGEST_NAME, Setup, Wrong, check_name, check_templates, columns
+from tocsin.notify.terms import written_of
 from tocsin.notify.timing import Timed, Timing, bring_forward, plan
 
 LEASE = timedelta(seconds=60)
@@ -59,7 +61,7 @@ def add_channel(
     """Make a channel. Raises Rejected when the name is taken, or the config or set-up is wrong."""
     check_name(name)
     config = secret_fields.revealed(read_config(driver, given))
-    with transaction.atomic():
+    with _one_of(name), transaction.atomic():
         _check_free(name)
         more = columns(setup, driver)
         return NotificationChannel.objects.create(
@@ -73,7 +75,7 @@ def change_channel(*, channel_id: int, name: str, given: dict[str, Any], setup: 
     Raises Rejected when the name is taken or something is wrong, Unknown when there is no such channel.
     """
     check_name(name)
-    with transaction.atomic():
+    with _one_of(name), transaction.atomic():
         channel = NotificationChannel.objects.select_for_update().filter(pk=channel_id).first()
         if channel is None:
             raise Unknown(f"there is no channel {channel_id}")
@@ -99,7 +101,20 @@ def _begin_anew(channel: NotificationChannel) -> None:
 
 def _check_free(name: str) -> None:
     if NotificationChannel.objects.filter(name=name).exists():
-        raise Wrong("name", f"there is already a channel named {name!r}")
+        raise _taken(name)
+
+
+def _taken(name: str) -> Wrong:
+    return Wrong("name", f"there is already a channel named {name!r}")
+
+
+@contextmanager
+def _one_of(name: str) -> Iterator[None]:
+    """Two who take the same name at once: the database lets one have it."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise _taken(name) from error
 
 
 def named_channel(name: str) -> NotificationChannel:
@@ -250,6 +265,13 @@ def send_test(*, driver: BaseDriver[Any], now: datetime) -> str:
     Raises Unavailable or Rejected as the driver does.
     """
     return asyncio.run(_send_alone(driver, test_message(now, new_id())))
+
+
+def send_test_to(*, channel: NotificationChannel, now: datetime) -> str:
+    """The same by a stored channel, in the words of its templates."""
+    message = test_message(now, new_id())
+    usual = DriverTemplates.objects.filter(pk=channel.driver).first()
+    return asyncio.run(_send_alone(sender(channel), written_of(channel, usual).of(message)))
 
 
 async def _send_alone(driver: BaseDriver[Any], message: Message) -> str:

@@ -22,7 +22,7 @@ def send_through(name: str) -> Tested:
     channel = NotificationChannel.objects.filter(name=name).first()
     if channel is None:
         raise Rejected(f"there is no channel named {name!r}; see tocsin channel list")
-    answer = services.send_test(driver=services.sender(channel), now=clock.now())
+    answer = services.send_test_to(channel=channel, now=clock.now())
     return Tested(channel.driver, channel.name, answer)
 
 

@@ -149,7 +149,7 @@ def send_test(request: HttpRequest, channel_id: int) -> HttpResponse:
     """Send a test message for real and tell what the receiver said."""
     channel = get_object_or_404(NotificationChannel, pk=channel_id)
     try:
-        said = services.send_test(driver=services.sender(channel), now=clock.now())
+        said = services.send_test_to(channel=channel, now=clock.now())
     except TocsinError as error:
         messages.error(request, f"{channel}: {error}")
     else:

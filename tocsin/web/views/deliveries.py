@@ -50,6 +50,8 @@ class Filters:
         found = Delivery.objects.select_related("channel", "incident").order_by("-pk")
         if self.state != "all":
             found = found.filter(state=self.state)
+        if self.state in (Delivery.PENDING, Delivery.RETRYING):
+            found = found.filter(due_at__isnull=False)  # which it always has, and an index
         if self.channel:
             found = found.filter(channel__name=self.channel)
         return found.filter(incident_id=int(self.incident)) if self.incident else found

@@ -75,8 +75,12 @@ def edit(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         text = form.cleaned_data["text"]
         brought, problems = _read(text)
-        if brought is not None and "save" in request.POST:
-            return _put(request, brought, form.cleaned_data["note"])
+        if (
+            brought is not None
+            and "save" in request.POST
+            and _put(request, brought, form.cleaned_data["note"])
+        ):
+            return redirect("routes")
         form = RoutesForm(initial={"text": text, "note": form.cleaned_data["note"]})
         context |= _report(brought, problems, asked) | {"saving": "save" in request.POST}
     return render(request, "web/routes_form.html", {**context, "form": form})
@@ -104,12 +108,16 @@ def _report(brought: Brought | None, problems: Sequence[Problem], asked: AskForm
     }
 
 
-def _put(request: HttpRequest, brought: Brought, note: str) -> HttpResponse:
-    done = loading.put(brought=brought, made_by=request.user.get_username(), note=note, now=clock.now())
+def _put(request: HttpRequest, brought: Brought, note: str) -> bool:
+    try:
+        done = loading.put(brought=brought, made_by=request.user.get_username(), note=note, now=clock.now())
+    except Rejected as error:  # somebody took a channel's name meanwhile
+        messages.error(request, f"Not in force: {error}")
+        return False
     made = [plan.name for plan in done.channels if plan.becomes != loading.THERE]
     told = f" Channels made: {', '.join(made)}." if made else ""
     messages.success(request, f"In force from now on, as tree {done.tree}.{told}")
-    return redirect("routes")
+    return True
 
 
 def _routing(tree: RoutingTree | None) -> tuple[Routing | None, str]:
