@@ -3,11 +3,13 @@
 import asyncio
 import socket
 import struct
+import threading
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
-from tests.fakes.wire import Wire
+from tests.fakes.wire import Wire, wire
 
 Talk = Callable[[Wire, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 MEGABYTE: Final = 1 << 20
@@ -53,7 +55,7 @@ async def silence(here: Wire, reader: asyncio.StreamReader, writer: asyncio.Stre
 
 async def reset(here: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Hangs up hard, at once."""
-    _reset(writer)
+    hang_up(writer)
 
 
 async def reset_midway(here: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -62,10 +64,11 @@ async def reset_midway(here: Wire, reader: asyncio.StreamReader, writer: asyncio
     writer.write(answer(200, b'{"ok": true, "id": "7"}' * 9, kind=JSON)[:-30])
     await writer.drain()
     await asyncio.sleep(0.01)  # a reset overtakes what was written
-    _reset(writer)
+    hang_up(writer)
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
+def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Without a goodbye: what was not read is lost."""
     connected: socket.socket = writer.get_extra_info("socket")
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
@@ -103,3 +106,19 @@ def bomb() -> bytes:
     """Sixty-four megabytes of blanks, in some sixty kilobytes."""
     press = zlib.compressobj(9, zlib.DEFLATED, 31)
     return b"".join([*(press.compress(b" " * MEGABYTE) for _ in range(64)), press.flush()])
+
+
+@contextmanager
+def listening(talk: Talk) -> Iterator[Wire]:
+    """A receiver in a thread of its own, for tests that are no coroutine."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = wire(talk)
+    try:
+        yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
+    finally:
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

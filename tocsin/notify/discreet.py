@@ -51,8 +51,13 @@ class Discreet:
         secrets = {value.get_secret_value() for value in values if isinstance(value, SecretStr)} - {""}
         names = {value for value in values if isinstance(value, str)}
         forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), *_pieces(secret))}
-        forms |= {base64.b64encode(f"{a}:{b}".encode()).decode() for a, b in product(names, secrets)}
+        for user, secret in product(names, secrets):
+            forms |= {_base64(f"{user}:{secret}"), _base64(f"\0{user}\0{secret}"), _base64(secret)}
         return sorted((form for form in forms if len(form) >= SHORTEST), key=len, reverse=True)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode("utf-8", "replace")).decode()
 
 
 def _values(value: Any) -> Iterator[str | SecretStr]:

@@ -8,7 +8,7 @@ from email.utils import formatdate, parseaddr
 from functools import cached_property, partial
 from typing import Final
 
-from tocsin.core.errors import Rejected, Unavailable
+from tocsin.core.errors import Rejected, Unavailable, Unclear
 from tocsin.core.http import Client
 from tocsin.core.outbound import allowed, resolve
 from tocsin.core.templates import render
@@ -40,9 +40,10 @@ class Driver(BaseDriver[Config]):
         if not self.config.smtp_host:
             return await sendgrid.send(mail, self.config, http, self.timeout)
         address = await resolve(self.config.smtp_host, self.config.smtp_port, allowed())
-        work = partial(smtp.hand_over, mail, self.config, address, self.timeout)
+        handover = smtp.Handover(self.config, address, self.timeout)
         try:
             async with asyncio.timeout(self.timeout):
+                work = partial(handover.give, mail)
                 return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
             raise smtp.by_code(error) from error
@@ -50,7 +51,12 @@ class Driver(BaseDriver[Config]):
             raise Rejected(f"{self.config.smtp_host}: {error}") from error
         except OSError as error:  # also smtplib's own errors, and the time that ran out
             why = str(error) or f"no end within {self.timeout:g} s"
-            raise Unavailable(f"{self.config.smtp_host}:{self.config.smtp_port}: {why}") from error
+            kind = Unclear if handover.done else Unavailable
+            raise kind(f"{self.config.smtp_host}:{self.config.smtp_port}: {why}") from error
+        except ValueError as error:  # smtplib could not read what it was asked
+            raise Unavailable(f"{self.config.smtp_host}: {error}") from error
+        finally:
+            handover.end()
 
 
 def compose(message: Message, config: Config) -> EmailMessage:
