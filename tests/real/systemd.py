@@ -48,7 +48,7 @@ class Systemd:
     def __init__(self, pid: int) -> None:
         self._enter = ["nsenter", f"--target={pid}", "--mount", "--pid", "--uts", "--ipc", "--root", "--wd"]
 
-    def do(self, *command: str, told: str = "", check: bool = True) -> str:
+    def do(self, *command: str, told: str = "", check: bool = True, seconds: float = SECONDS) -> str:
         """Run a command inside, with something on its standard input."""
         done = subprocess.run(
             [*self._enter, *command],
@@ -56,7 +56,7 @@ class Systemd:
             text=True,
             stdout=subprocess.PIPE,
             check=check,
-            timeout=SECONDS,
+            timeout=seconds,
         )
         return done.stdout
 

@@ -20,11 +20,13 @@ from tocsin.core.redis import address
 from tocsin.threader.store import (
     LEASE_SECONDS,
     LIMITED_SECONDS,
+    MOST_BYTES,
     MOST_TAKEN,
     MOST_WAITING,
     BaseStore,
     Claim,
     Depth,
+    full,
 )
 
 logger = log.get(__name__)
@@ -37,7 +39,8 @@ IDLE_SECONDS: Final = 1.0
 # its lease while somebody holds it; ``held`` has the token of who does.
 _NOW: Final = """
 local root = KEYS[1]
-local ready, held, tries, waiting = root..'ready', root..'held', root..'tries', root..'waiting'
+local ready, held, tries = root..'ready', root..'held', root..'tries'
+local waiting, size = root..'waiting', root..'size'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local group = ARGV[1]
@@ -45,8 +48,10 @@ local queue, thread = root..'queue:'..group, root..'thread:'..group
 """
 _PUT: Final = """
 if tonumber(redis.call('GET', waiting) or 0) >= tonumber(ARGV[3]) then return 0 end
+if tonumber(redis.call('GET', size) or 0) >= tonumber(ARGV[4]) then return 0 end
 redis.call('RPUSH', queue, ARGV[2])
 redis.call('INCR', waiting)
+redis.call('INCRBY', size, #ARGV[2])
 redis.call('ZADD', ready, 'NX', now, group)
 return 1
 """
@@ -82,10 +87,15 @@ return 1
 _FINISH: Final = (
     _HELD
     + """
-local before = redis.call('LLEN', queue)
-redis.call('LTRIM', queue, ARGV[3], -1)
+local count = tonumber(ARGV[3])
+for number = 1, count do
+    local webhook = redis.call('LPOP', queue)
+    if webhook then
+        redis.call('DECR', waiting)
+        redis.call('DECRBY', size, #webhook)
+    end
+end
 local left = redis.call('LLEN', queue)
-redis.call('DECRBY', waiting, before - left)
 redis.call('HDEL', held, group)
 redis.call('HDEL', tries, group)
 if ARGV[4] ~= '' then redis.call('SET', thread, ARGV[4], 'PX', ARGV[5]) end
@@ -124,8 +134,8 @@ class RedisStore(BaseStore):
             logger.warning("threader.store_forgets", store=str(self._where), advice="appendonly yes")
 
     async def put(self, group: str, webhook: bytes) -> None:
-        if not await self._ask(self._put, group, webhook, MOST_WAITING):
-            raise Unavailable(f"{MOST_WAITING} webhooks wait for Slack; try again later", 10)
+        if not await self._ask(self._put, group, webhook, MOST_WAITING, MOST_BYTES):
+            raise full()
 
     async def claim(self) -> Claim | float:
         found = await self._ask(self._claim, "", _milliseconds(LEASE_SECONDS), MOST_TAKEN)

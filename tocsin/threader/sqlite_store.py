@@ -14,11 +14,13 @@ from tocsin.core.errors import Misconfigured, Unavailable
 from tocsin.threader.store import (
     LEASE_SECONDS,
     LIMITED_SECONDS,
+    MOST_BYTES,
     MOST_TAKEN,
     MOST_WAITING,
     BaseStore,
     Claim,
     Depth,
+    full,
 )
 
 FILE: Final = "threader.sqlite3"
@@ -48,7 +50,7 @@ class SqliteStore(BaseStore):
         self._path = folder / FILE
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="threader-store")
         self._paused_until = self._limited_until = self._swept_at = 0.0
-        self._waiting = 0
+        self._waiting = self._size = 0
 
     async def open(self) -> None:
         await self._do(self._open)
@@ -67,11 +69,12 @@ class SqliteStore(BaseStore):
             raise Misconfigured(
                 f"{self._path}: {error}; does another instance use it? Several share threads by REDIS_URL"
             ) from error
-        [self._waiting] = base.execute("SELECT count(*) FROM webhook").fetchone()
+        counted = base.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM webhook")
+        self._waiting, self._size = counted.fetchone()
 
     async def put(self, group: str, webhook: bytes) -> None:
-        if self._waiting >= MOST_WAITING:
-            raise Unavailable(f"{MOST_WAITING} webhooks wait for Slack; try again later", 10)
+        if self._waiting >= MOST_WAITING or self._size >= MOST_BYTES:
+            raise full()
         await self._do(self._put, group, webhook)
 
     def _put(self, group: str, webhook: bytes) -> None:
@@ -83,6 +86,7 @@ class SqliteStore(BaseStore):
                 (group, time.time()),
             )
         self._waiting += 1
+        self._size += len(webhook)
 
     async def claim(self) -> Claim | float:
         if (rest := self._paused_until - time.time()) > 0:
@@ -135,14 +139,16 @@ class SqliteStore(BaseStore):
             if not ended.rowcount:
                 return False
             gone = base.execute(
-                "DELETE FROM webhook WHERE id IN (SELECT id FROM webhook WHERE of = ? ORDER BY id LIMIT ?)",
+                "DELETE FROM webhook WHERE id IN (SELECT id FROM webhook WHERE of = ? ORDER BY id LIMIT ?) "
+                "RETURNING length(body)",
                 (claim.group, done),
-            ).rowcount
+            ).fetchall()
             base.execute(
                 "UPDATE thread SET due = ? WHERE of = ? AND EXISTS (SELECT 1 FROM webhook WHERE of = ?)",
                 (time.time(), claim.group, claim.group),
             )
-        self._waiting -= gone
+        self._waiting -= len(gone)
+        self._size -= sum(row[0] for row in gone)
         return True
 
     async def pause(self, seconds: float) -> None:

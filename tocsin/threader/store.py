@@ -10,8 +10,11 @@ from typing import Final
 
 import msgspec
 
-MOST_WAITING: Final = 20_000  # webhooks; beyond that new ones are refused
-MOST_TAKEN: Final = 100  # of a group's at once
+from tocsin.core.errors import Unavailable
+
+MOST_WAITING: Final = 20_000  # webhooks; beyond that, or so many bytes, new ones are refused
+MOST_BYTES: Final = 256 * 1024 * 1024
+MOST_TAKEN: Final = 25  # of a group's at once
 LEASE_SECONDS: Final = 6.0
 # After Slack asked to wait, what waits is told as the newest state alone for so long.
 LIMITED_SECONDS: Final = 30.0
@@ -27,6 +30,13 @@ class Claim(msgspec.Struct):
     waiting: list[bytes]
     attempts: int = 0
     limited: bool = False
+
+
+def full() -> Unavailable:
+    """What a sender is told when too much waits."""
+    return Unavailable(
+        f"{MOST_WAITING:,} webhooks or {MOST_BYTES >> 20} MiB wait for Slack; try again later", 10
+    )
 
 
 class Depth(msgspec.Struct, frozen=True):

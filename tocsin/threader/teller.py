@@ -31,6 +31,7 @@ logger = log.get(__name__)
 POLL_SECONDS: Final = 0.2  # what other instances keep rings no bell here
 GRACE_SECONDS: Final = 2.0  # after the store was away: who had just told something writes that down first
 FIRST_RETRY, LONGEST_RETRY = 1.0, 300.0
+LAST_TRIES: Final = 20  # to write down what was told, when asked to end
 REFUSED_RETRY: Final = 60.0
 GIVE_UP_AFTER: Final = timedelta(hours=12)
 
@@ -126,8 +127,9 @@ class Teller:
             return
         self._slack_works()
         told = msgspec.structs.replace(found.thread, handle=handle)
-        self._counted.webhook("told", 1)
-        self._counted.webhook("repeated", done - 1)
+        coalesced = claim.limited or bool(claim.attempts)
+        self._counted.webhook("told", done if coalesced else 1)
+        self._counted.webhook("repeated", 0 if coalesced else done - 1)
         await self._record(claim, done, told)
 
     def _found(
@@ -177,12 +179,15 @@ class Teller:
                 await self._store.extend(claim)
 
     async def _record(self, claim: Claim, done: int, thread: Thread | None) -> None:
-        """Write down what was told. It happened, so this is tried until the store is back."""
+        """Write down what was told. It happened, so this is tried until the store is back, or a while at
+        the end."""
         kept, lasting = b"", timedelta(seconds=1)
         if thread is not None:
             kept, lasting = encode(forgotten(thread, clock.now())), kept_for(thread, self._lasting)
-        while not self._stopping:
+        patience = LAST_TRIES
+        while patience:
             self.beat_at = time.monotonic()
+            patience -= self._stopping
             try:
                 if not await self._store.finish(claim, done, kept, lasting):
                     logger.warning("threader.overtaken", group=claim.group)

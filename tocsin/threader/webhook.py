@@ -15,7 +15,7 @@ from tocsin.alerts.intake.limits import keep_good
 from tocsin.core.errors import Rejected
 from tocsin.core.labels import describe, fingerprint
 from tocsin.notify.wording import cut
-from tocsin.threader.thread import RESOLVED, Alert, Webhook
+from tocsin.threader.thread import FIRING, RESOLVED, Alert, Webhook
 
 LONGEST_KEY: Final = 65_536
 LONGEST_NAME: Final = 255
@@ -79,7 +79,7 @@ def _alert(event: AlertEvent) -> Alert:
     text = next((event.annotations[word] for word in _WORDS if event.annotations.get(word)), "")
     return Alert(
         fingerprint=event.fingerprint or fingerprint(event.labels),
-        status=event.status,
+        status=RESOLVED if event.status == RESOLVED else FIRING,
         severity=event.severity,
         started_at=event.starts_at,
         ended_at=event.ends_at,
