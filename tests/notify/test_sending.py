@@ -52,3 +52,15 @@ async def test_senders_that_end_in_one_moment_leave_nothing_behind() -> None:
         while lane.busy:
             await asyncio.sleep(0)
     assert len(sent) == 12 and driver.most_at_once == 4
+
+
+async def test_a_driver_that_never_ends_is_left_before_somebody_else_may_try() -> None:
+    sent, driver = list[Outcome](), _Gate(1, asyncio.Event())
+    driver.timeout = 0.01  # type: ignore[misc]
+    lane = Lane("hook", driver, "webhook", Terms(1), Written(), Client(), sent.append)
+    lane.put([Parcel("1", "token", time.monotonic() + 0.2, message())])
+    async with asyncio.timeout(10):
+        while lane.busy:
+            await asyncio.sleep(0.01)
+    [outcome] = sent
+    assert (outcome.error, outcome.final, outcome.unclear) == ("no end before its lease ended", False, False)

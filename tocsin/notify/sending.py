@@ -113,15 +113,18 @@ class Lane:
         outcome = Outcome(parcel.delivery_id, parcel.token, self.terms.channel_id, message.incident_id)
         began = time.perf_counter()
         try:
-            told = await tell(
-                self._driver, self.terms.mode, self._written.of(message), self._http, parcel.handle,
-                self._written.of(parcel.head) if parcel.head else None,
-            )  # fmt: skip
+            async with asyncio.timeout(parcel.until - time.monotonic()):  # some drivers ask several times
+                told = await tell(
+                    self._driver, self.terms.mode, self._written.of(message), self._http, parcel.handle,
+                    self._written.of(parcel.head) if parcel.head else None,
+                )  # fmt: skip
             outcome.answer, outcome.handle = self._discreet.told(told.answer, MAX_ANSWER), told.handle
         except TocsinError as error:
             outcome.error = self._discreet.told(str(error)) or type(error).__name__
             outcome.final, outcome.unclear = isinstance(error, Rejected), isinstance(error, Unclear)
             outcome.retry_after = error.retry_after if isinstance(error, Unavailable) else None
+        except TimeoutError:
+            outcome.error = "no end before its lease ended"
         except Exception as error:
             outcome.error = self._discreet.told(f"{type(error).__name__}: {error}")
             outcome.final = True
