@@ -74,7 +74,7 @@ async def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("TOCSIN_DATA_DIR", str(tmp_path)),
     ):
         monkeypatch.setenv(name, value)
-    store = SqliteStore(tmp_path)
+    store = SqliteStore(tmp_path, "place")
     await store.open()
     yield Asked(store)
     await store.close()
@@ -115,7 +115,7 @@ async def test_what_is_too_large_is_refused(asked: Asked, monkeypatch: pytest.Mo
 
 
 async def test_what_cannot_be_kept_is_not_answered_as_if_it_were(asked: Asked, tmp_path: Path) -> None:
-    full = Asked(Away(tmp_path))
+    full = Asked(Away(tmp_path, "place"))
     status, told = await full.ask()
     assert (status, told["code"], full.rings) == (503, "unavailable", 0)
     status, told = await full.ask(b"", "/health", "GET")

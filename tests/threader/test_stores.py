@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[BaseStore]:
-    made: BaseStore = SqliteStore(tmp_path)
+    made: BaseStore = SqliteStore(tmp_path, "place")
     if request.param == "redis":
         made = RedisStore(f"redis://127.0.0.1:{request.getfixturevalue('server')}", tmp_path.name)
     for module in (redis_store, sqlite_store):
@@ -121,7 +121,7 @@ async def test_more_than_may_wait_is_refused(store: BaseStore) -> None:
 
 
 async def test_a_file_that_somebody_else_has_is_told(tmp_path: Path) -> None:
-    first, second = SqliteStore(tmp_path), SqliteStore(tmp_path)
+    first, second = SqliteStore(tmp_path, "place"), SqliteStore(tmp_path, "place")
     await first.open()
     with pytest.raises(Misconfigured, match="REDIS_URL"):
         await second.open()
@@ -129,7 +129,7 @@ async def test_a_file_that_somebody_else_has_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_full_disk_is_no_answer(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path)
+    store = SqliteStore(tmp_path, "place")
     await store.open()
 
     def fill() -> None:

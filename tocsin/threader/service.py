@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _store(told: Settings) -> BaseStore:
-    return RedisStore(told.redis, told.place) if told.redis else SqliteStore(told.folder)
+    return RedisStore(told.redis, told.place) if told.redis else SqliteStore(told.folder, told.place)
 
 
 async def _run(told: Settings, store: BaseStore) -> None:

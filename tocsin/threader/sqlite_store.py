@@ -23,7 +23,6 @@ from tocsin.threader.store import (
     full,
 )
 
-FILE: Final = "threader.sqlite3"
 IDLE_SECONDS: Final = 1.0
 SWEEP_SECONDS: Final = 3600.0
 PATIENCE: Final = 1.0  # until the process before this one has ended
@@ -42,12 +41,13 @@ CREATE INDEX IF NOT EXISTS thread_due ON thread (due) WHERE due IS NOT NULL;
 
 
 class SqliteStore(BaseStore):
-    """SQLite, asked by a thread of its own; a webhook is on disk when ``put`` returns."""
+    """SQLite, asked by a thread of its own; a webhook is on disk when ``put`` returns. Each place has a file:
+    threads of one channel are none of another."""
 
     name = "sqlite"
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+    def __init__(self, folder: Path, place: str) -> None:
+        self._path = folder / f"threader-{place}.sqlite3"
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="threader-store")
         self._paused_until = self._limited_until = self._swept_at = 0.0
         self._waiting = self._size = 0
