@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from tests.notify.messages import message
+from tocsin.core.errors import Unavailable
 from tocsin.core.http import Client
 from tocsin.notify.drivers import BaseDriver
 from tocsin.notify.message import Message
@@ -64,3 +65,31 @@ async def test_a_driver_that_never_ends_is_left_before_somebody_else_may_try() -
             await asyncio.sleep(0.01)
     [outcome] = sent
     assert (outcome.error, outcome.final, outcome.unclear) == ("no end before its lease ended", False, False)
+
+
+class _Busy(BaseDriver[Any]):
+    """A service that asks to wait once."""
+
+    Config = BaseModel
+    concurrency, timeout = 1, 1.0
+
+    def __init__(self) -> None:
+        self.config = BaseModel()
+        self.asked_at = list[float]()
+
+    async def send(self, message: Message, http: Client) -> str:
+        self.asked_at.append(time.monotonic())
+        if len(self.asked_at) == 1:
+            raise Unavailable("HTTP 429", 0.2)
+        return "ok"
+
+
+async def test_what_is_queued_waits_as_well_when_the_service_asks_to() -> None:
+    sent, driver = list[Outcome](), _Busy()
+    lane = Lane("hook", driver, "webhook", Terms(1), Written(), Client(), sent.append)
+    lane.put(Parcel(str(number), "token", time.monotonic() + 60, message()) for number in range(3))
+    async with asyncio.timeout(10):
+        while lane.busy:
+            await asyncio.sleep(0.01)
+    assert [outcome.sent for outcome in sent] == [False, True, True]
+    assert driver.asked_at[1] - driver.asked_at[0] >= 0.2

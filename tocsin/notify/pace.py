@@ -71,8 +71,11 @@ class Pace(msgspec.Struct):
         self.tell_at = now + PATIENCE if self.told else None
 
     def failed(self, error: str, now: datetime, *, times: int, retry_after: float | None) -> None:
-        """Tries failed that may succeed later; the service may have said when."""
-        self.failures += times
+        """Tries failed that may succeed later. A service that says when is alive: that opens no circuit.
+        While it is open, however many fail at once, the pause grows by one step."""
+        if retry_after is None:
+            before = self.failures
+            self.failures = before + min(times, 1) if self.is_open else min(before + times, FAILURES_TO_OPEN)
         self._is_failing(error, now, now + PATIENCE)
         until = [now + self._pause] if self.is_open else []
         if retry_after is not None:

@@ -28,6 +28,7 @@ logger = log.get(__name__)
 
 ROOM_PER_SENDER: Final = 64
 DRAIN_SECONDS: Final = 0.25
+REST_SECONDS: Final = 0.1  # between looks at whether what a service asked for is over
 MAX_ANSWER: Final = 300
 _SMOOTHING: Final = 0.2
 
@@ -66,6 +67,7 @@ class Lane:
         self._done = done
         self._queue: deque[Parcel] = deque()
         self._seconds_each = 0.0
+        self._rests_until = 0.0  # as the service asked: what is queued waits as well
         self._senders: set[asyncio.Task[None]] = set()
 
     @property
@@ -100,6 +102,9 @@ class Lane:
     async def _send_all(self) -> None:
         try:
             while self._queue and len(self._senders) <= max(1, self._wanted()):
+                if self._rests_until > time.monotonic():
+                    await asyncio.sleep(REST_SECONDS)
+                    continue
                 parcel = self._queue.popleft()
                 if parcel.until - time.monotonic() > self._driver.timeout:  # else the lease might end midway
                     self._done(await self._send(parcel))
@@ -129,6 +134,8 @@ class Lane:
             outcome.error = self._discreet.told(f"{type(error).__name__}: {error}")
             outcome.final = True
             logger.exception("delivery.driver_failed", channel=self.name, trace_id=parcel.message.trace_id)
+        if outcome.retry_after is not None:
+            self._rests_until = time.monotonic() + outcome.retry_after
         took = time.perf_counter() - began
         self._seconds_each += _SMOOTHING * (took - self._seconds_each)
         outcome.latency_ms = took * 1000
