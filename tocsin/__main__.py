@@ -1,4 +1,4 @@
-"""The ``tocsin`` command: Django's management commands, and without Django ``up``, ``threader`` and the agent's."""
+"""The ``tocsin`` command: Django's management commands, and without Django those that need none of it."""
 
 import os
 import sys
