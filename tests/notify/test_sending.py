@@ -74,7 +74,7 @@ class _Busy(BaseDriver[Any]):
     concurrency, timeout = 1, 1.0
 
     def __init__(self) -> None:
-        self.config = BaseModel()
+        super().__init__(None)
         self.asked_at = list[float]()
 
     async def send(self, message: Message, http: Client) -> str:
