@@ -265,7 +265,8 @@ def test_commands_and_their_options_are_there(page: Path) -> None:
         for command, rest in re.findall(r"(?:^|(?<!-u)\s|bin/)tocsin ([a-z_]+)\b([^|]*)", line):
             assert command in {*get_commands(), "help"}, f"there is no command {command}: {line}"
             for option in re.findall(r"(?<=\s)--[a-z-]+", rest):
-                assert option in sections.get(command, option), f"{command} has no option {option}: {line}"
+                told = sections.get(command, option)
+                assert option == "--help" or option in told, f"{command} has no option {option}: {line}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

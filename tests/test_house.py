@@ -55,7 +55,7 @@ def test_every_setting_that_is_read_is_declared() -> None:
     )
     internal = {
         "TOCSIN_LIFELINE", "PROMETHEUS_MULTIPROC_DIR", "DJANGO_SETTINGS_MODULE", "XDG_DATA_HOME",
-        "NOTIFY_SOCKET", "WATCHDOG_USEC", "PATH",
+        "NOTIFY_SOCKET", "WATCHDOG_USEC", "PATH", "PYTHONPATH",
     }  # fmt: skip
     declared = {variable.name for variable in VARIABLES} | internal
     for path in (ROOT / "tocsin").rglob("*.py"):
