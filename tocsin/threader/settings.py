@@ -88,8 +88,9 @@ def _slack() -> Config:
     try:
         return Config.model_validate(given)
     except ValidationError as error:
-        place = ", ".join(_NAMES[str(one["loc"][0])] for one in error.errors() if one["loc"])
-        raise Misconfigured(
-            f"{place or 'Slack'}: {error.errors()[0]['msg']}: set SLACK_BOT_TOKEN and SLACK_CHANNEL, or "
-            f"SLACK_WEBHOOK_URL, which has no threads"
-        ) from error
+        found = error.errors()[0]
+        if not found["loc"]:
+            raise Misconfigured(
+                "set SLACK_BOT_TOKEN and SLACK_CHANNEL, or SLACK_WEBHOOK_URL, which has no threads"
+            ) from error
+        raise Misconfigured(f"{_NAMES[str(found['loc'][0])]}: {found['msg']}") from error
