@@ -10,7 +10,7 @@ from tocsin.core import clock
 from tocsin.core.ids import new_id
 from tocsin.core.matchers import Matcher, parse, to_json
 from tocsin.fleet.models import Heartbeat, Instance
-from tocsin.notify.models import Delivery, NotificationChannel
+from tocsin.notify.models import Delivery, NotificationChannel, RoutingTree
 from tocsin.orchestration.definition import STAGES
 from tocsin.orchestration.models import PipelineDefinition, PipelineRun
 
@@ -29,6 +29,11 @@ def channel(name: str = "hook", driver: str = "webhook", **config: Any) -> Notif
 def delivery(to: NotificationChannel, state: str = Delivery.DEAD, **fields: Any) -> Delivery:
     given = {"id": new_id(), "run_id": new_id(), "trace_id": new_id(), "kind": "firing", "created_at": NOW}
     return Delivery.objects.create(channel=to, state=state, message={}, **given | fields)
+
+
+def tree(**fields: Any) -> RoutingTree:
+    given = {"document": {"route": {"channels": ["hook"]}}, "created_at": NOW}
+    return RoutingTree.objects.create(**given | fields)
 
 
 def source(name: str = "zabbix-eu", **fields: Any) -> Source:

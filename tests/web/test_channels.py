@@ -354,7 +354,9 @@ def test_a_wrong_set_up_is_told_at_its_field(
 
 def test_one_that_is_gone_or_has_no_driver(alice: Client) -> None:
     assert alice.get("/channels/1/edit/").status_code == 404
-    assert alice.get(f"/channels/{rows.channel('x', 'pigeon').pk}/edit/").status_code == 404
+    path = f"/channels/{rows.channel('x', 'pigeon').pk}/edit/"
+    assert alice.get(path).status_code == 404
+    assert path not in open_page(alice, "/channels/").attributes("href")
 
 
 def test_one_that_fails_says_since_when(alice: Client) -> None:

@@ -53,8 +53,16 @@ PAGES = (
     f"/runs/{RUN}/",
     "/channels/",
     "/channels/add/webhook/",
+    "/channels/1/edit/",
     "/channels/1/remove/",
+    "/channels/templates/",
+    "/channels/templates/webhook/",
+    "/deliveries/",
+    "/deliveries/1/",
     "/deliveries/dead/",
+    "/routes/",
+    "/routes/1/",
+    "/routes/edit/",
 )
 FORMS = (
     "/silences/add/",
@@ -74,7 +82,10 @@ FORMS = (
     "/pipelines/1/edit/",
     "/pipelines/1/remove/",
     "/channels/add/webhook/",
+    "/channels/1/edit/",
     "/channels/1/remove/",
+    "/channels/templates/webhook/",
+    "/routes/edit/",
     "/sign-in/",
 )
 CHANGES = (
@@ -93,7 +104,10 @@ CHANGES = (
     f"/runs/{RUN}/answer/",
     "/channels/1/enable/",
     "/channels/1/test/",
+    "/channels/preview/",
     "/deliveries/dead/send/",
+    "/routes/1/use/",
+    "/routes/off/",
 )
 
 
@@ -107,6 +121,8 @@ def path_of(pattern: URLPattern) -> str:
         "<int:source_id>": "1",
         "<int:parked_id>": "1",
         "<int:definition_id>": "1",
+        "<int:tree_id>": "1",
+        "<str:delivery>": "1",
         "<str:version>": "1",
         "<str:run>": RUN,
         "<uuid:silence_id>": SILENCE,
@@ -158,7 +174,8 @@ def test_a_change_needs_the_forms_token(path: str, alice: Client) -> None:
 @pytest.mark.parametrize("path", [*PAGES, "/sign-in/", "/sign-in/x/", "/admin/", "/nowhere/"])
 def test_every_page_forbids_foreign_code(path: str, alice: Client) -> None:
     rows.incident(pk=1)
-    rows.channel(pk=1)
+    rows.delivery(rows.channel(pk=1), id="1")
+    rows.tree(pk=1)
     rows.silence(pk=SILENCE)
     rows.heartbeat(pk=1)
     rows.instance(pk=1)

@@ -27,7 +27,7 @@ LOOKED_AT: Final = 1000
 @login_required
 def channels(request: HttpRequest) -> HttpResponse:
     """The list, each with how it fares."""
-    last, dead, now = _last_deliveries(), _dead_letters(), clock.now()
+    last, dead, now, names = _last_deliveries(), _dead_letters(), clock.now(), drivers.names()
     rows = []
     for channel in NotificationChannel.objects.select_related("fallback", "pace").order_by("name"):
         pace, terms = getattr(channel, "pace", None), terms_of(channel)
@@ -37,6 +37,7 @@ def channels(request: HttpRequest) -> HttpResponse:
                 "config": _shown(channel),
                 "last": last.get(channel.pk),
                 "dead": dead[channel.pk],
+                "known": channel.driver in names,
                 "mode": MODES[terms.mode] if terms.mode != NEW else "",
                 "rate": f"{terms.rate.per_second * 60:g}" if channel.per_minute and terms.rate else "",
                 "failing": pace if pace and pace.failing_since else None,
