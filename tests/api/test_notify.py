@@ -138,7 +138,8 @@ def test_many_at_once(caller: Client, receiver: Receiver) -> None:
     rows.channel("on")
     receiver.answers = [Answer(500)]
     given = [
-        {"channel": "on", **SAID}, {"config": {"url": receiver.url, "secret": SECRET}, **SAID}, {"channel": "nobody", **SAID}, 7
+        {"channel": "on", **SAID}, {"config": {"url": receiver.url, "secret": SECRET}, **SAID},
+        {"channel": "nobody", **SAID}, 7,
     ]  # fmt: skip
     found = post(caller, given, "/notify/batch/")
     assert (found["status"], found["failed"]) == ("partial", 3)
