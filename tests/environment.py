@@ -5,7 +5,7 @@ import tempfile
 
 _OURS = (
     "TOCSIN_", "WEBHOOK_SECRET_", "CHECKERS_SKIP", "NOTIFY_SKIP", "DJANGO_", "DATABASE_URL", "REDIS_URL",
-    "CELERY_",
+    "CELERY_", "SLACK_",
 )  # fmt: skip
 _KEPT = {
     "TOCSIN_TEST_DATABASE_URL",

@@ -5,13 +5,14 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
 import pytest
 from django.db import DatabaseError
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from tests.chat.workspace import Workspace, until
 from tests.fakes.slack import APP_TOKEN
@@ -50,9 +51,10 @@ class Wire:
     async def _talk(self, connection: ServerConnection) -> None:
         await connection.send('{"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A1"}}')
         self.connections.append(connection)
-        async for frame in connection:
-            told = msgspec.json.decode(frame)
-            self.acknowledged[told["envelope_id"]] = told
+        with suppress(ConnectionClosed):
+            async for frame in connection:
+                told = msgspec.json.decode(frame)
+                self.acknowledged[told["envelope_id"]] = told
 
     def say(self, frame: str) -> None:
         asyncio.run_coroutine_threadsafe(self.connections[-1].send(frame), self.loop).result(5)

@@ -25,6 +25,7 @@ SUITES = (
     "tests/accounts",
     "tests/web",
     "tests/api",
+    "tests/chat",
     "tests/checkers/test_monitors.py",
     "tests/cli/test_monitor.py",
 )

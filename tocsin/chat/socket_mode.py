@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, connections
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
@@ -33,6 +33,7 @@ PING_SECONDS: Final = 20.0  # a peer that is gone without a word is noticed with
 MOST_BYTES: Final = 1024 * 1024
 AT_ONCE: Final = 8
 OPEN: Final = "apps.connections.open"
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Envelope(msgspec.Struct):
@@ -105,7 +106,7 @@ class SocketMode:
             await asyncio.wait(self._at_work, timeout=OPEN_SECONDS)
 
     async def _address(self) -> str:
-        headers = {"Authorization": f"Bearer {self._app_token}"}
+        headers = {"Authorization": f"Bearer {self._app_token}", **_FORM}
         response = await self._http.post(slack.method(self._api_url, OPEN), b"", headers, OPEN_SECONDS)
         response.require_success()
         said = response.json()
@@ -158,13 +159,14 @@ def _read(frame: str | bytes) -> Envelope | None:
 
 def _answered(envelope: Envelope) -> Answer:
     """What an envelope is answered. What is none of Slack's is acknowledged: it would only come again."""
-    close_old_connections()
     ask = _ASKED.get(envelope.type)
     try:
         return ask(envelope.payload) if ask else Answer()
     except Rejected as error:
         logger.warning("chat.unreadable", error=str(error))
         return Answer()
+    finally:
+        connections.close_all()  # the thread may not be asked again for long
 
 
 _ASKED: Final[dict[str, Callable[[dict[str, Any]], Answer]]] = {
