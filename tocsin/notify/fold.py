@@ -18,17 +18,19 @@ from tocsin.notify.terms import Terms
 
 MOST_AT_ONCE: Final = 5_000
 _HANDLE: Final = msgspec.json.Decoder(Handle)
-# Neither what was posted, nor what may have been, by a try that did not end or has not ended yet.
+# Of those that wait longest. Neither what was posted, nor what may have been, by a try that did not end, or
+# has not ended yet.
 _STORM: Final = """
-    FROM notify_delivery d WHERE d.channel_id = %s AND d.due_at <= %s
-    AND d.kind NOT IN ('digest', 'question') AND NOT EXISTS (
+    FROM notify_delivery d JOIN (
+        SELECT id FROM notify_delivery WHERE channel_id = %s AND due_at <= %s ORDER BY due_at LIMIT %s
+    ) w ON w.id = d.id
+    WHERE d.kind NOT IN ('digest', 'question') AND NOT EXISTS (
         SELECT 1 FROM notify_thread t
         WHERE t.channel_id = d.channel_id AND t.incident_id = d.incident_id AND t.handle <> '{}')
     AND NOT (d.state = 'pending' AND d.attempts > 0) AND NOT EXISTS (
         SELECT 1 FROM notify_delivery e WHERE e.incident_id = d.incident_id AND e.channel_id = d.channel_id
         AND e.due_at IS NOT NULL AND e.id < d.id
-        AND (e.due_at > %s OR e.state = 'pending' AND e.attempts > 0))
-    ORDER BY d.due_at LIMIT %s"""
+        AND (e.due_at > %s OR e.state = 'pending' AND e.attempts > 0))"""
 _TOLD: Final = """
     SELECT DISTINCT d.incident_id FROM notify_delivery d LEFT JOIN notify_delivery e ON e.id = d.folded_into
     WHERE d.channel_id = %s AND (d.attempts > 0 OR d.state IN ('sent', 'dead') OR e.kind = 'digest') AND """
@@ -69,9 +71,10 @@ def _behind(channel_id: int, due: Sequence[Claimed], by: datetime) -> dict[str, 
     asked is in no other message."""
     by_incident = {one.message.incident_id: one for one in due if one.message.incident_id is not None}
     where, params = bulk.among("incident_id", by_incident)
+    # With the plus no database takes the index of what is due by channel, which may hold a hundred thousand.
     later = bulk.fetch(
-        f"SELECT id, incident_id, message FROM notify_delivery WHERE {where} AND channel_id = %s"  # noqa: S608
-        f" AND due_at <= %s AND lease = '' ORDER BY id{bulk.for_update()}",
+        f"SELECT id, incident_id, message FROM notify_delivery WHERE {where} AND +channel_id = %s"  # noqa: S608
+        f" AND due_at IS NOT NULL AND due_at <= %s AND lease = '' ORDER BY id{bulk.for_update()}",
         [*params, channel_id, bulk.moment(by)],
     )
     found: dict[str, list[tuple[str, Message]]] = {}
@@ -115,7 +118,7 @@ def storm(terms: Terms, by: datetime, now: datetime) -> Message | None:
     waiting = bulk.select(
         ("d.id", "d.message", "d.created_at"),
         _STORM + bulk.for_update(),
-        [terms.channel_id, due, due, MOST_AT_ONCE],
+        [terms.channel_id, due, MOST_AT_ONCE, due],
     )
     told_of = [(row, message) for row in sorted(waiting) if (message := read(row[1]))]
     if len(told_of) <= terms.folds_above:
