@@ -93,6 +93,8 @@ def test_one_in_full(alice: Client) -> None:
 def test_what_was_folded_and_what_holds_it(alice: Client) -> None:
     channel = rows.channel()
     digest = rows.delivery(channel, Delivery.SENT, kind="digest")
+    Delivery.objects.filter(pk=digest.pk).update(message=message("43 alerts", kind="digest"))
+    DriverTemplates.objects.create(driver="webhook", subject_template="It is {{ title }}")
     held = [
         rows.delivery(channel, Delivery.FOLDED, folded_into=digest.pk, answer="a digest says it")
         for _ in range(PAGE + 1)
@@ -101,6 +103,7 @@ def test_what_was_folded_and_what_holds_it(alice: Client) -> None:
     assert "It was not sent: a digest says it." in page.text
     assert f"/deliveries/{digest.pk}/" in page.attributes("href")
     page = open_page(alice, f"/deliveries/{digest.pk}/")
+    assert "[DIGEST] 43 alerts" in page.text, "templates are for the news of one incident"
     assert f"/deliveries/{held[-1].pk}/" in page.attributes("href")
     (older,) = [link for link in page.attributes("href") if link.startswith("?before=")]
     assert f"/deliveries/{held[0].pk}/" in open_page(alice, f"/deliveries/{digest.pk}/{older}").attributes(

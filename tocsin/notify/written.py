@@ -72,6 +72,8 @@ class Written(msgspec.Struct, frozen=True):
 
     def preview(self, message: Message) -> "Preview":
         """What a channel would say, and what is wrong with each template, by its field."""
+        if message.kind == DIGEST:
+            return Preview(message.headline, wording.lines(message), {})
         problems, said = self.problems(), {}
         for field in _FIELDS:
             part = Written(**{field: "" if field in problems else getattr(self, field)})
