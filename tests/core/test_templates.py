@@ -3,7 +3,8 @@
 import pytest
 from jinja2.exceptions import SecurityError, UndefinedError
 
-from tocsin.core.templates import environment
+from tocsin.core.errors import Rejected
+from tocsin.core.templates import environment, render_text
 
 PACKAGE = "tocsin.notify.drivers.email"
 
@@ -45,3 +46,29 @@ def test_values_are_escaped_in_html_alone() -> None:
 
 def test_values_are_no_templates() -> None:
     assert _render("{{ x }}", x="{{ 7 * 7 }}") == "{{ 7 * 7 }}"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            "{% for a in range(999) %}{% for b in range(999) %}{% endfor %}{% endfor %}",
+            "more than 20,000 turns",
+        ),
+        ("{% for a in x %}{% for b in x %}{% for c in x %}{% endfor %}{% endfor %}{% endfor %}", "turns"),
+        ("{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}", "macros are not taken"),
+        ("{% for a in x recursive %}{{ loop(x) }}{% endfor %}", "recursive loops are not taken"),
+    ],
+)
+def test_one_that_would_take_for_ever_ends(source: str, said: str) -> None:
+    with pytest.raises(Rejected, match=said):
+        render_text(source, {"x": ["y"] * 100})
+
+
+def test_loops_are_as_they_were() -> None:
+    shown = "{{ loop.index }}/{{ loop.length }}={{ n }}{{ ' ' if not loop.last }}"
+    source = f"{{% for n in x %}}{shown}{{% else %}}none{{% endfor %}}"
+    assert render_text(source, {"x": ["a", "b"]}) == "1/2=a 2/2=b"
+    assert render_text(source, {"x": []}) == "none"
+    for _ in range(3):
+        assert render_text("{% for n in range(900) %}{% endfor %}ok", {}) == "ok"

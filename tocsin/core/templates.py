@@ -1,12 +1,13 @@
 """Sandboxed Jinja2: no attribute with an underscore, nothing that can be changed. For the templates beside
 our plug-ins, and for those that people write, which are bounded too."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from functools import cache, lru_cache
 from traceback import walk_tb
 from typing import Annotated, Any, Final
 
-from jinja2 import StrictUndefined, Template, TemplateError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.loaders import PackageLoader
 from jinja2.meta import find_undeclared_variables
@@ -19,6 +20,8 @@ from tocsin.core.errors import Rejected
 LONGEST_TEMPLATE: Final = 20_000
 LONGEST_TEXT: Final = 64 * 1024
 MOST_TURNS: Final = 1_000
+MOST_TURNS_IN_ALL: Final = 20_000
+_turns: ContextVar[list[int]] = ContextVar("turns")
 
 
 @cache
@@ -39,9 +42,21 @@ def render(package: str, name: str, **values: object) -> str:
 
 
 class _Bounded(ImmutableSandboxedEnvironment):
-    """For templates that people write: texts and lists are not multiplied, ranges are short."""
+    """For templates that people write: texts and lists are not multiplied, ranges are short, and loops, also
+    those within others, end after so many turns in all."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        for node in tree.find_all((nodes.Macro, nodes.CallBlock)):  # one that calls itself might never end
+            raise TemplateSyntaxError("macros are not taken", node.lineno)
+        for loop in list(tree.find_all(nodes.For)):
+            if loop.recursive:
+                raise TemplateSyntaxError("recursive loops are not taken", loop.lineno)
+            loop.iter = nodes.Filter(loop.iter, "counted_turns", [], [], None, None, lineno=loop.lineno)
+        tree.set_environment(self)
+        return tree
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if not all(isinstance(side, int | float) and abs(side) < 1e15 for side in (left, right)):
@@ -49,6 +64,16 @@ class _Bounded(ImmutableSandboxedEnvironment):
         if operator == "**" and abs(right) > 20:
             raise SecurityError("the exponent is too large")
         return super().call_binop(context, operator, left, right)
+
+
+def _counted(items: Iterable[Any]) -> Iterator[Any]:
+    """The same, each a turn of the template that is being rendered."""
+    turns = _turns.get()
+    for item in items:
+        turns[0] += 1
+        if turns[0] > MOST_TURNS_IN_ALL:
+            raise SecurityError(f"its loops take more than {MOST_TURNS_IN_ALL:,} turns")
+        yield item
 
 
 def _short_range(*bounds: int) -> range:
@@ -64,6 +89,7 @@ def _bounded() -> _Bounded:
     environment.globals = {"range": _short_range}
     for grows in ("center", "format", "indent", "batch", "slice"):
         del environment.filters[grows]
+    environment.filters["counted_turns"] = _counted
     return environment
 
 
@@ -92,6 +118,7 @@ def check_names(text: str, known: Container[str]) -> None:
 def render_text(text: str, values: Mapping[str, Any]) -> str:
     """Render a template that somebody wrote. Raises Rejected."""
     parts, size = [], 0
+    _turns.set([0])
     try:
         template = checked(text)
     except ValueError as error:
