@@ -64,7 +64,7 @@ def learn(outcomes: Sequence[Outcome], ill: Collection[int], now: datetime) -> N
     Where nothing is, nothing is written."""
     failed: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
-        if not outcome.sent:
+        if not outcome.sent and outcome.channel_id:  # one of before there were paces does not name it
             failed.setdefault(outcome.channel_id, []).append(outcome)
     sent = {outcome.channel_id for outcome in outcomes if outcome.sent}
     concerned = failed.keys() | (sent & set(ill))
