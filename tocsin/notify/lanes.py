@@ -99,6 +99,10 @@ class Lanes:
         """Whether anything is being sent."""
         return any(lane.busy for lane in self._lanes.values())
 
+    def left(self) -> list[Parcel]:
+        """Give back what services that asked to wait do not want now."""
+        return [parcel for lane in self._lanes.values() for parcel in lane.left()]
+
     def drop(self) -> list[Parcel]:
         """Give back all that has not been begun."""
         return [parcel for lane in self._lanes.values() for parcel in lane.drop()]

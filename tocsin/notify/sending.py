@@ -20,6 +20,7 @@ from tocsin.notify.discreet import Discreet
 from tocsin.notify.drivers import BaseDriver, Handle
 from tocsin.notify.message import Message
 from tocsin.notify.outcome import Outcome
+from tocsin.notify.pace import LONGEST_PAUSE_SECONDS
 from tocsin.notify.terms import Terms
 from tocsin.notify.threads import tell
 from tocsin.notify.written import Written
@@ -28,7 +29,6 @@ logger = log.get(__name__)
 
 ROOM_PER_SENDER: Final = 64
 DRAIN_SECONDS: Final = 0.25
-REST_SECONDS: Final = 0.1  # between looks at whether what a service asked for is over
 MAX_ANSWER: Final = 300
 _SMOOTHING: Final = 0.2
 
@@ -67,7 +67,8 @@ class Lane:
         self._done = done
         self._queue: deque[Parcel] = deque()
         self._seconds_each = 0.0
-        self._rests_until = 0.0  # as the service asked: what is queued waits as well
+        self._rests_until = 0.0  # as the service asked
+        self._left: list[Parcel] = []  # what was queued then
         self._senders: set[asyncio.Task[None]] = set()
 
     @property
@@ -81,7 +82,10 @@ class Lane:
         return bool(self._senders)
 
     def put(self, parcels: Iterable[Parcel]) -> None:
-        """Queue leased deliveries."""
+        """Queue leased deliveries; while the channel rests they are left."""
+        if self._rests_until > time.monotonic():
+            self._left += parcels
+            return
         self._queue.extend(parcels)
         for _ in range(self._wanted() - len(self._senders)):
             task = asyncio.get_running_loop().create_task(self._send_all(), name=f"send to {self.name}")
@@ -95,16 +99,21 @@ class Lane:
 
     def drop(self) -> list[Parcel]:
         """Give back what has not been begun."""
-        left = list(self._queue)
-        self._queue.clear()
+        return [*self.left(), *self._empty()]
+
+    def left(self) -> list[Parcel]:
+        """Give back what the service does not want now."""
+        left, self._left = self._left, []
         return left
+
+    def _empty(self) -> list[Parcel]:
+        queued = list(self._queue)
+        self._queue.clear()
+        return queued
 
     async def _send_all(self) -> None:
         try:
             while self._queue and len(self._senders) <= max(1, self._wanted()):
-                if self._rests_until > time.monotonic():
-                    await asyncio.sleep(REST_SECONDS)
-                    continue
                 parcel = self._queue.popleft()
                 if parcel.until - time.monotonic() > self._driver.timeout:  # else the lease might end midway
                     self._done(await self._send(parcel))
@@ -112,6 +121,11 @@ class Lane:
             # At once: another that looks in the same moment would count this one, and leave as well.
             self._senders.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         metrics.hand_over()
+
+    def _rest(self, seconds: float) -> None:
+        """What is queued is for whoever claims it when the channel's pace, which all share, lets it go."""
+        self._rests_until = time.monotonic() + min(seconds, LONGEST_PAUSE_SECONDS)
+        self._left += self._empty()
 
     async def _send(self, parcel: Parcel) -> Outcome:
         message = parcel.message
@@ -134,8 +148,8 @@ class Lane:
             outcome.error = self._discreet.told(f"{type(error).__name__}: {error}")
             outcome.final = True
             logger.exception("delivery.driver_failed", channel=self.name, trace_id=parcel.message.trace_id)
-        if outcome.retry_after is not None:
-            self._rests_until = time.monotonic() + outcome.retry_after
+        if outcome.retry_after:
+            self._rest(outcome.retry_after)
         took = time.perf_counter() - began
         self._seconds_each += _SMOOTHING * (took - self._seconds_each)
         outcome.latency_ms = took * 1000

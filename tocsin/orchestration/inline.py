@@ -54,7 +54,9 @@ async def work(
             turn = Turn(worker, lanes, checks, clock())
             written, outcomes[:] = list(outcomes), []
             returned, back[:] = list(back), []
+            left = lanes.left()
             handled = await on_database(database, handle, turn, written, returned)
+            await on_database(database, outbox.release, left, clock())
             for channel_id, parcels in turn.parcels.items():
                 lanes.put(channel_id, parcels)
             errands.begin(turn.errands)

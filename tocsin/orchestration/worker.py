@@ -238,8 +238,11 @@ class EmbeddedWorker:
         back, self._back = self._back, []
         began, waited = time.monotonic(), bulk.waited()
         turn = Turn(self._worker, self._lanes, self._checks, clock.now(), self._most)
+        left = self._lanes.left()
         try:
             handled = await self._on_database(lambda: turn.news(outcomes, back))
+            if left:  # after what came of the tries, by which its channel rests for all
+                await self._on_database(lambda: outbox.release(left, clock.now()))
             if time.monotonic() >= self._sweep_at:
                 handled += await self._on_database(turn.sweep)
                 self._sweep_at = time.monotonic() + SWEEP_SECONDS
