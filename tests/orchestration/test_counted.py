@@ -42,14 +42,16 @@ def _status(url: str, key: str = "") -> int:
 
 
 def test_it_tells_what_the_worker_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics.count("pigeon", "sent", 0.1)
+    metrics.count("told-by-this-test", "sent", 0.1)
     metrics.hand_over()
     with _served(monkeypatch, "127.0.0.1") as url:
         with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
             families = {each.name: each for each in text_string_to_metric_families(answer.read().decode())}
         assert _status(f"{url}/") == 404
     told = [
-        sample for sample in families["tocsin_deliveries"].samples if sample.labels.get("driver") == "pigeon"
+        sample
+        for sample in families["tocsin_deliveries"].samples
+        if sample.labels.get("driver") == "told-by-this-test"
     ]
     assert told[0].labels["result"] == "sent"
 
