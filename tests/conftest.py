@@ -3,8 +3,11 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
+from django.db import connection, transaction
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
@@ -16,6 +19,30 @@ from tocsin.orchestration.models import PipelineDefinition
 # How long something takes is not what tests are about, and machines differ.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+_SCHEMA = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+@cache
+def _tables() -> list[str]:
+    return sorted(set(connection.introspection.django_table_names(include_views=False)) - _SCHEMA)
+
+
+def _empty_tables(case: TransactionTestCase) -> None:
+    """What Django does after each test that commits, for the tables that hold something alone, and keeping
+    what belongs to the schema: its own way empties all, and makes content types and permissions anew."""
+    quote = connection.ops.quote_name
+    held = "SELECT '{0}' FROM (SELECT 1 AS one) AS x WHERE EXISTS (SELECT 1 FROM {1})"
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(held.format(table, quote(table)) for table in _tables()))
+        tables = [row[0] for row in cursor.fetchall()]
+        with connection.constraint_checks_disabled(), transaction.atomic():
+            for table in tables:
+                cursor.execute(f"DELETE FROM {quote(table)}")
+
+
+TransactionTestCase._fixture_teardown = _empty_tables  # type: ignore[method-assign]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
