@@ -16,7 +16,7 @@ up: .venv/.installed ## set up what is missing and run Tocsin on this machine
 # their ledgers. pytest ends with 5 where there is nothing to run, as with ARGS=tests/db.
 SERVERS := real or browser
 test: .venv/.installed-dev ## run the tests; ARGS picks some: make test ARGS=tests/db
-	@$(BIN)/pytest -n auto -m "not ($(SERVERS) or faults)" $(ARGS); light=$$?; \
+	@$(BIN)/pytest -n 3 -m "not ($(SERVERS) or faults)" $(ARGS); light=$$?; \
 	$(BIN)/pytest -n 2 --dist loadfile -m "$(SERVERS)" $(ARGS); servers=$$?; \
 	$(BIN)/pytest -m faults $(ARGS); faults=$$?; \
 	case $$light$$servers$$faults in 555|*[1-46-9]*) exit 1 ;; esac

@@ -23,16 +23,14 @@ SUITES = (
     "tests/notify",
     "tests/orchestration",
     "tests/accounts",
-    "tests/web",
     "tests/api",
     "tests/chat",
     "tests/checkers/test_monitors.py",
     "tests/cli/test_monitor.py",
 )
-PAGES = ("tests/web", "tests/api", "tests/accounts", "tests/notify", "tests/chat")  # one database will do
+OUTER = ("tests/api", "tests/accounts", "tests/notify", "tests/chat")  # one database besides will do
 BUT = (
     "tests/flows/test_bad_receivers.py",  # about receivers
-    "tests/web/test_demo.py",  # it starts processes, which have a database of their own
     # These read payloads, and touch no database.
     "tests/alerts/test_any_input.py",
     "tests/alerts/test_mutated_input.py",
@@ -44,7 +42,7 @@ BUT = (
 
 @pytest.mark.parametrize(
     ("database", "suites"),
-    [(postgres, SUITES), (mariadb, [suite for suite in SUITES if suite not in PAGES])],
+    [(postgres, SUITES), (mariadb, [suite for suite in SUITES if suite not in OUTER])],
     ids=["postgresql", "mariadb"],
 )
 def test_the_suite_passes_on(
