@@ -62,11 +62,19 @@ def _touches_database(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """What migrations put into the database would be there for the first test alone: the others begin
-    with empty tables."""
+    with empty tables. At the end PostgreSQL drops no database that a thread of the last test is about to let
+    go of."""
     with django_db_blocker.unblock():
         PipelineDefinition.objects.all().delete()
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture
