@@ -15,7 +15,7 @@ from tests.processes import Tocsin
 
 pytestmark = pytest.mark.faults
 
-KILLS = 30
+KILLS = 12
 UNDONE = (
     "SELECT 1 FROM alerts_alerthistory WHERE decision = '' LIMIT 1",
     "SELECT 1 FROM orchestration_pipelinerun WHERE due_at IS NOT NULL LIMIT 1",
@@ -49,9 +49,7 @@ def _delivered(receiver: Receiver) -> list[str]:
     return [alert["labels"]["instance"] for r in receiver.received for alert in r.json["alerts"]]
 
 
-def test_thirty_kills_lose_nothing(
-    tocsin: Tocsin, receiver: Receiver, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_kills_lose_nothing(tocsin: Tocsin, receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
     chance = random.Random(20261121)
     with Load(tocsin) as load:
         for number in range(KILLS):
